@@ -1,0 +1,37 @@
+// Package format is the contract between the engine and the formats of files,
+// and holds what all of them share: compression in blocks and joining. It is
+// also the guide for whoever writes a format.
+//
+// # Three capabilities
+//
+// Every format is a [Formatter]: rows in, one file out, in constant memory. A
+// format whose file is a sequence of rows is also a [BlockFormatter]; the engine
+// then encodes and compresses many blocks at once and puts them in order, and a
+// file can be joined from segments that different hosts made. A format that holds
+// several datasets in one file is a [DocumentFormatter].
+//
+// # What the engine guarantees
+//
+// The schema is valid, has no field twice, and every batch has exactly that
+// schema. Strings are UTF-8, JSON cells are one valid JSON value each, dates and
+// times lie within the years 1 to 9999: the engine has checked them.
+//
+// # What a format owes
+//
+// Every digit of every kind, told apart from null where the format can; what it
+// does with NaN, infinities, bytes and nulls is written in its package doc. The
+// same rows and options give the same bytes, whatever the number of blocks they
+// came in, except for formats that are not BlockFormatters, whose layout may
+// follow the batches. No time, no random number, no host name gets into a file.
+//
+// # Compression and joining
+//
+// A segment that the engine stores is a complete file of its codec in one fixed
+// framing, which [Joiner] takes apart and puts together again by copying byte
+// ranges and combining checksums; nothing is compressed twice. Any gzip or zstd
+// reader reads the segments and the joined file alike.
+//
+// # Testing
+//
+// formattest.Run holds the rules of this page as tests.
+package format
