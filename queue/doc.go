@@ -1,0 +1,40 @@
+// Package queue is the contract between the engine and the place where jobs are
+// kept. It holds the rules of their life, and is the guide for whoever writes a
+// store.
+//
+// # Jobs and parts
+//
+// A [Job] is one export. It is made of parts: the plan, any number of rows
+// parts, the seal. A worker claims a part, which gives it a lease and a fence;
+// renews the lease while it works; and finishes it. A part is redone whole when
+// its worker fails.
+//
+// # Rules
+//
+// Which change is allowed in which state, and what it does, is written once, in
+// pure functions: [Job.Apply], [Claimable], [Part.Claim], [Part.Renew],
+// [Part.Cancel], [Finish.Apply]. A store loads the rows, calls the function,
+// writes the result and the entries, and commits; it has no rule of its own. It
+// does so that of two changes to one row at the same time the second sees the
+// first: by locking, or by comparing the version or fence and starting again.
+//
+// # What the engine guarantees
+//
+// IDs are unique. Fences are only compared by the store. Payloads stay below
+// one mebibyte each, and are never read by the store.
+//
+// # What a store owes
+//
+// All or nothing for every method, also when the process dies in the middle of
+// it. Durability of what it has answered, as its database promises it. At most
+// one active job a slot, by a constraint that holds between processes. Its own
+// clock: leases, deadlines and expiry go by the store's time, never by a
+// worker's. Errors wrap the sentinels of this package where they say so; every
+// other error counts as passing trouble. Times come back in UTC, cut to
+// microseconds.
+//
+// # Testing
+//
+// queuetest.Run holds the rules of this page as tests. Its harness can move the
+// store's clock.
+package queue

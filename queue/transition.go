@@ -1,0 +1,162 @@
+package queue
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Event is what happens to a job.
+type Event string
+
+// The events of a job.
+const (
+	// Plan: the plan part is sealed; Pending becomes Running. Comes by Finish.
+	Plan Event = "plan"
+	// Complete: the seal part is sealed; Running becomes Completed. Comes by Finish.
+	Complete Event = "complete"
+	// Fail: an active job becomes Failed, its open parts canceled.
+	Fail Event = "fail"
+	// Cancel: an active job becomes Canceled, its open parts too.
+	Cancel Event = "cancel"
+	// Retire: a Completed job's ExpiresAt is now, if it was not before: from
+	// here on no file is handed out.
+	Retire Event = "retire"
+	// Expire: a Completed job that is past ExpiresAt, and whose files are gone,
+	// becomes Expired.
+	Expire Event = "expire"
+	// Clean: a cleaning pass over a job that is not active has ended; the next is due in
+	// Update.Again, or never when that is 0.
+	Clean Event = "clean"
+)
+
+// An Update is an event for one job.
+type Update struct {
+	Tenant string
+	Job    string
+	Event  Event
+	// Reason goes with Fail and Cancel.
+	Reason Payload
+	// Result and Keep go with Complete: how long until ExpiresAt; 0 for ever.
+	Result Payload
+	Keep   time.Duration
+	// Parts and RowsPlanned go with Plan.
+	Parts       int
+	RowsPlanned int64
+	// Again goes with Clean.
+	Again time.Duration
+}
+
+// Apply returns the job after the event, or an error that wraps
+// [ErrBadTransition] and the job as it was. When the job was active and is not
+// any more, the store also cancels its parts by [Part.Cancel].
+func (j Job) Apply(u Update, now time.Time) (Job, error) {
+	if !j.allows(u.Event, now) {
+		return j, fmt.Errorf("queue: %s of a job that is %s: %w", u.Event, j.State, ErrBadTransition)
+	}
+	switch u.Event {
+	case Plan:
+		j.State, j.Parts, j.RowsPlanned = Running, u.Parts, u.RowsPlanned
+	case Complete:
+		j.end(Completed, now)
+		j.Result = u.Result
+		if u.Keep > 0 {
+			j.ExpiresAt = now.Add(u.Keep)
+		}
+	case Fail:
+		j.end(Failed, now)
+		j.Reason = u.Reason
+	case Cancel:
+		j.end(Canceled, now)
+		j.Reason = u.Reason
+	case Retire:
+		if j.ExpiresAt.IsZero() || j.ExpiresAt.After(now) {
+			j.ExpiresAt = now
+		}
+	case Expire:
+		j.State = Expired
+	case Clean:
+		j.Cleanings++
+		j.CleanAt = time.Time{}
+		if u.Again > 0 {
+			j.CleanAt = now.Add(u.Again)
+		}
+	}
+	j.Version++
+	return j, nil
+}
+
+func (j Job) allows(e Event, now time.Time) bool {
+	switch e {
+	case Plan:
+		return j.State == Pending
+	case Complete:
+		return j.State == Running
+	case Fail, Cancel:
+		return j.State.Active()
+	case Retire:
+		return j.State == Completed
+	case Expire:
+		return j.State == Completed && !j.ExpiresAt.IsZero() && !now.Before(j.ExpiresAt)
+	case Clean:
+		return !j.State.Active()
+	default:
+		return false
+	}
+}
+
+func (j *Job) end(s State, now time.Time) {
+	j.State, j.FinishedAt, j.CleanAt = s, now, now
+}
+
+// Claimable reports whether a worker may lease the part now: it is ready and
+// its time has come, its job is active, a suspect only when alone, and the
+// seal only when all other parts are sealed.
+func Claimable(j Job, p Part, alone bool, now time.Time) bool {
+	switch {
+	case !j.State.Active(), p.State != Ready, p.NotBefore.After(now), p.Suspect && !alone:
+		return false
+	case p.Kind == SealPart:
+		return j.State == Running && j.PartsSealed == j.Parts-1
+	default:
+		return true
+	}
+}
+
+// Claim leases a ready part under the next fence.
+func (p Part) Claim(worker string, alone bool, now time.Time, lease time.Duration) (Part, error) {
+	if p.State != Ready {
+		return p, fmt.Errorf("queue: claim of a part that is %s: %w", p.State, ErrBadTransition)
+	}
+	p.State, p.Holder, p.Alone = Leased, worker, alone
+	p.Fence++
+	p.LeaseUntil = now.Add(lease)
+	p.Rows, p.Bytes = 0, 0
+	return p, nil
+}
+
+// held reports, with [ErrFenced], that fence is not the part's current lease.
+func (p Part) held(fence int64) error {
+	if p.State != Leased || p.Fence != fence {
+		return fmt.Errorf("queue: part %d of job %s under fence %d: %w", p.Number, p.Job, fence, ErrFenced)
+	}
+	return nil
+}
+
+// Renew prolongs a lease, also one that is over but was not taken back yet.
+func (p Part) Renew(l Lease, now time.Time, lease time.Duration) (Part, error) {
+	if err := p.held(l.Fence); err != nil {
+		return p, err
+	}
+	p.LeaseUntil = now.Add(lease)
+	p.Rows, p.Bytes = l.Rows, l.Bytes
+	return p, nil
+}
+
+// Cancel ends a part of a job that is no longer active; a part that ended
+// already stays as it is.
+func (p Part) Cancel() Part {
+	if p.State == Ready || p.State == Leased {
+		p.State, p.LeaseUntil = PartCanceled, time.Time{}
+	}
+	return p
+}
