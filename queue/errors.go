@@ -25,7 +25,9 @@ var ErrBadTransition = errors.New("not possible in this state")
 type ConflictError struct{ Active Job }
 
 // Error names the job.
-func (e *ConflictError) Error() string { return "queue: job " + e.Active.ID + ": " + ErrConflict.Error() }
+func (e *ConflictError) Error() string {
+	return "queue: job " + e.Active.ID + ": " + ErrConflict.Error()
+}
 
 // Unwrap returns [ErrConflict].
 func (e *ConflictError) Unwrap() error { return ErrConflict }

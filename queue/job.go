@@ -68,7 +68,7 @@ type Job struct {
 	Version int64
 
 	CreatedAt  time.Time
-	StartedAt  time.Time // when the plan was claimed first; zero before
+	StartedAt  time.Time // when a part was claimed first; zero before
 	FinishedAt time.Time // when it became Completed, Failed or Canceled
 	DeadlineAt time.Time // when an active job is failed; zero for never
 	ExpiresAt  time.Time // from when on no file may be handed out; zero for never

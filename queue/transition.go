@@ -108,6 +108,15 @@ func (j *Job) end(s State, now time.Time) {
 	j.State, j.FinishedAt, j.CleanAt = s, now, now
 }
 
+// Started returns the job after one of its parts was claimed.
+func (j Job) Started(now time.Time) Job {
+	if j.StartedAt.IsZero() {
+		j.StartedAt = now
+		j.Version++
+	}
+	return j
+}
+
 // Claimable reports whether a worker may lease the part now: it is ready and
 // its time has come, its job is active, a suspect only when alone, and the
 // seal only when all other parts are sealed.
