@@ -1,0 +1,3 @@
+package sourcetest
+
+func rules() []rule { return nil }
