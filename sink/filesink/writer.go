@@ -69,7 +69,7 @@ func (s *Sink) createFile(name string) (file, error) {
 	var failed error
 	for range tries {
 		f, err := s.files.Create(name)
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !missing(err) {
 			return f, err
 		}
 		failed = err
