@@ -21,6 +21,10 @@ var ErrFenced = errors.New("lease was lost")
 // Nothing was changed.
 var ErrBadTransition = errors.New("not possible in this state")
 
+// ErrCursor is wrapped when a list is continued with a cursor that it did not
+// give. The caller starts from the first page.
+var ErrCursor = errors.New("cursor is not valid")
+
 // A ConflictError names the active job that holds the slot.
 type ConflictError struct{ Active Job }
 

@@ -52,12 +52,13 @@ type Finish struct {
 
 // Apply returns job and part after the lease has ended so: the one place that
 // knows what an outcome means. It returns an error that wraps [ErrFenced] when
-// the lease is not held under the fence, or, for LeaseOver, is not over; and
-// one that wraps [ErrBadTransition] when the job is not active. On an error job
-// and part are as they were.
+// the lease is not held under the fence, when the job is not active, or, for
+// LeaseOver, when the lease is not over; and one that wraps [ErrBadTransition]
+// for an outcome that it does not know. On an error job and part are as they
+// were.
 //
-// The store then writes both, stores Planned when the part was the plan, and
-// cancels the other open parts when the job is no longer active.
+// The store then writes both, stores [Finish.PlannedParts] when the sealed part was
+// the plan, and cancels the other open parts when the job is no longer active.
 func (f Finish) Apply(j Job, p Part, now time.Time) (Job, Part, error) {
 	if err := p.held(f.Fence); err != nil {
 		return j, p, err
@@ -79,7 +80,7 @@ func (f Finish) Apply(j Job, p Part, now time.Time) (Job, Part, error) {
 	case Retry:
 		p.State, p.Rows, p.Bytes = Ready, 0, 0
 		p.Failures++
-		p.NotBefore, p.Reason = now.Add(f.Delay), f.Reason
+		p.NotBefore, p.Reason = after(now, f.Delay), f.Reason
 	case Refuse:
 		p.State, p.Reason = PartFailed, f.Reason
 		j, err = j.Apply(Update{Event: Fail, Reason: f.Reason}, now)

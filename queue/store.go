@@ -8,7 +8,7 @@ import (
 // A JobStore is the truth about jobs. It is safe for concurrent use by any
 // number of processes. Every method that changes something does it in one
 // transaction together with its entries, by the rules of this package
-// ([Job.Apply], [Part.Claim] and so on): all or nothing.
+// ([Update.Apply], [Claim.Pick] and so on): all or nothing.
 type JobStore interface {
 	// Create stores a job and its first parts. If the tenant has a job with the
 	// same idempotency key, it returns that one with existing true when the
@@ -25,17 +25,18 @@ type JobStore interface {
 	List(ctx context.Context, q ListQuery) (jobs []Job, next string, err error)
 
 	// Parts returns a page of the tenant's job's parts in ascending order of
-	// their numbers, those above after, at most limit.
+	// their numbers, those above after, at most limit. The first page is after -1.
 	Parts(ctx context.Context, tenant, job string, after, limit int) ([]Part, error)
 
-	// Update applies an event to a job, by [Job.Apply]. With an empty Job it
+	// Update applies an event to a job, by [Update.Apply]. With an empty Job it
 	// only appends the entries, and returns the zero Job.
 	Update(ctx context.Context, u Update, entries []Entry) (Job, error)
 
 	// Claim leases up to Limit claimable parts (see [Claimable]) to a worker,
 	// rotating over jobs so that none waits for all parts of another: the
 	// jobs whose last claim is longest ago come first, each gives one part
-	// in turn, in order of number. It returns none when there are none.
+	// in turn, in order of number. [Claim.Pick] decides. It returns none when
+	// there are none.
 	Claim(ctx context.Context, c Claim) ([]Claimed, error)
 
 	// Renew prolongs leases and stores progress. The answers are in the order
@@ -50,11 +51,13 @@ type JobStore interface {
 	Finish(ctx context.Context, f Finish, entries []Entry) (Job, error)
 
 	// Due returns at most limit things that the sweeper must look at now.
-	// Looking changes nothing: two sweepers may see the same.
+	// Looking changes nothing: two sweepers may see the same. No kind hides
+	// another, see [MixDue]; within a kind the longest due comes first.
 	Due(ctx context.Context, limit int) ([]Due, error)
 }
 
 // NewJob is a job to be created: its fields down to Request, in state Pending.
+// [NewJob.Make] says what is stored.
 type NewJob struct {
 	Job
 	// MaxAge sets DeadlineAt; 0 for none.

@@ -46,6 +46,16 @@ type Update struct {
 	Again time.Duration
 }
 
+// Apply returns j after an event that comes by [JobStore.Update], as
+// [Job.Apply] does. Plan and Complete do not: they come by [Finish] alone, with
+// the parts that prove them, and wrap [ErrBadTransition] here.
+func (u Update) Apply(j Job, now time.Time) (Job, error) {
+	if u.Event == Plan || u.Event == Complete {
+		return j, fmt.Errorf("queue: %s of a job without its part: %w", u.Event, ErrBadTransition)
+	}
+	return j.Apply(u, now)
+}
+
 // Apply returns the job after the event, or an error that wraps
 // [ErrBadTransition] and the job as it was. When the job was active and is not
 // any more, the store also cancels its parts by [Part.Cancel].
@@ -60,7 +70,7 @@ func (j Job) Apply(u Update, now time.Time) (Job, error) {
 		j.end(Completed, now)
 		j.Result = u.Result
 		if u.Keep > 0 {
-			j.ExpiresAt = now.Add(u.Keep)
+			j.ExpiresAt = after(now, u.Keep)
 		}
 	case Fail:
 		j.end(Failed, now)
@@ -78,7 +88,7 @@ func (j Job) Apply(u Update, now time.Time) (Job, error) {
 		j.Cleanings++
 		j.CleanAt = time.Time{}
 		if u.Again > 0 {
-			j.CleanAt = now.Add(u.Again)
+			j.CleanAt = after(now, u.Again)
 		}
 	}
 	j.Version++
@@ -138,7 +148,7 @@ func (p Part) Claim(worker string, alone bool, now time.Time, lease time.Duratio
 	}
 	p.State, p.Holder, p.Alone = Leased, worker, alone
 	p.Fence++
-	p.LeaseUntil = now.Add(lease)
+	p.LeaseUntil = after(now, lease)
 	p.Rows, p.Bytes = 0, 0
 	return p, nil
 }
@@ -156,7 +166,7 @@ func (p Part) Renew(l Lease, now time.Time, lease time.Duration) (Part, error) {
 	if err := p.held(l.Fence); err != nil {
 		return p, err
 	}
-	p.LeaseUntil = now.Add(lease)
+	p.LeaseUntil = after(now, lease)
 	p.Rows, p.Bytes = l.Rows, l.Bytes
 	return p, nil
 }

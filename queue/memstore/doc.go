@@ -1,0 +1,29 @@
+// Package memstore keeps jobs in memory, for tests and for programs whose
+// exports need not outlive them.
+//
+// # What it does
+//
+// A [Store] is a [queue.JobStore] and a [queue.EntryReader] of maps behind one
+// lock. It follows every rule that the stores on databases follow, so a test
+// against it says something about them.
+//
+// # Types and limits
+//
+// Payloads are copied on the way in and out. Nothing is ever removed: a job costs
+// its payloads, and a few hundred bytes for each of its parts and entries. A claim
+// looks at every active job and at the open parts of those that it takes from.
+//
+// # Atomicity
+//
+// Each method holds the lock from its first look to its last write and checks
+// everything before it changes anything. Nothing survives the process.
+//
+// # Errors
+//
+// Those that [queue.JobStore] names, the context's own error once it is done, and
+// one for an ID, of a job or an entry, that is there already.
+//
+// # Options
+//
+// [Options] sets the clock. nil means the system's.
+package memstore
