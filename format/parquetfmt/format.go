@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/exportyard/exportyard/format"
+	"github.com/exportyard/exportyard/format/parquetfmt/internal/chunk"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -64,7 +65,7 @@ func (f Format) NewWriter(w io.Writer, schema source.Schema) (format.Writer, err
 	if err != nil {
 		return nil, err
 	}
-	return newWriter(w, schema, newLimits(f, len(schema)), encoder{codec: c}), nil
+	return newWriter(w, schema, newLimits(f, len(schema)), c), nil
 }
 
 // limits are the sizes that a writer works with.
@@ -73,33 +74,40 @@ type limits struct {
 	groupBytes  int // bytes held for a row group
 	strideRows  int // rows between two looks at the bytes held
 	strideBytes int // the same in bytes of cells
-	pageBytes   int // bytes of a page before compression
-	dictBytes   int // bytes of a dictionary
+	chunk       chunk.Limits
 }
 
 // A page stays below the 128 KiB that zstd compresses without a window of its
 // own, levels included.
 const (
-	maxPageBytes  = 120 << 10
-	minPageBytes  = 8 << 10
-	maxPageRows   = maxPageBytes / 8
-	maxDictBytes  = 512 << 10
-	maxStrideRows = 1024
-	maxStride     = 1 << 20
+	maxPageBytes       = 120 << 10
+	minPageBytes       = 8 << 10
+	maxPageRows        = maxPageBytes / 8
+	maxDictionaryBytes = 512 << 10
+	maxStrideRows      = 1024
+	maxStrideBytes     = 1 << 20
 )
 
 // newLimits shares the bytes of a row group among the columns: hundreds of
 // columns get small pages and dictionaries, so that their sum stays bounded.
 func newLimits(f Format, columns int) limits {
-	lim := limits{groupRows: f.RowGroupRows, groupBytes: f.RowGroupBytes, strideRows: maxStrideRows}
-	if lim.groupRows == 0 {
-		lim.groupRows = DefaultRowGroupRows
+	rows, size := f.RowGroupRows, f.RowGroupBytes
+	if rows == 0 {
+		rows = DefaultRowGroupRows
 	}
-	if lim.groupBytes == 0 {
-		lim.groupBytes = DefaultRowGroupBytes
+	if size == 0 {
+		size = DefaultRowGroupBytes
 	}
-	lim.strideBytes = min(max(lim.groupBytes/16, 1), maxStride)
-	lim.pageBytes = min(max(lim.groupBytes/(8*columns), minPageBytes), maxPageBytes)
-	lim.dictBytes = min(lim.groupBytes/(2*columns), maxDictBytes)
-	return lim
+	return limits{
+		groupRows:   rows,
+		groupBytes:  size,
+		strideRows:  maxStrideRows,
+		strideBytes: min(max(size/16, 1), maxStrideBytes),
+		chunk: chunk.Limits{
+			PageRows:        maxPageRows,
+			PageBytes:       min(max(size/(8*columns), minPageBytes), maxPageBytes),
+			DictionaryBytes: min(size/(2*columns), maxDictionaryBytes),
+			KeepBytes:       size + columns*chunk.BlockSize,
+		},
+	}
 }

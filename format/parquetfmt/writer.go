@@ -9,9 +9,11 @@ import (
 	"math"
 	"sort"
 
+	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	parquet "github.com/parquet-go/parquet-go/format"
 
+	"github.com/exportyard/exportyard/format/parquetfmt/internal/chunk"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -42,8 +44,7 @@ type writer struct {
 	written int64
 	schema  source.Schema
 	lim     limits
-	enc     encoder
-	columns []*column
+	columns []*chunk.Column
 
 	fixed       int   // bytes of the cells of one row without a length of their own
 	variable    []int // the other columns
@@ -58,13 +59,13 @@ type writer struct {
 	err error // ends the writer
 }
 
-func newWriter(w io.Writer, schema source.Schema, lim limits, enc encoder) *writer {
-	pw := &writer{w: w, schema: append(source.Schema{}, schema...), lim: lim, enc: enc}
-	pw.enc.pool.keep = lim.groupBytes/blockSize + len(schema)
+func newWriter(w io.Writer, schema source.Schema, lim limits, codec compress.Codec) *writer {
+	pw := &writer{w: w, schema: append(source.Schema{}, schema...), lim: lim}
+	enc := chunk.NewEncoder(codec, lim.chunk)
 	for i, f := range pw.schema {
-		c := newColumn(f, &pw.lim, &pw.enc)
-		pw.columns = append(pw.columns, c)
-		pw.fixed += c.leaf.width
+		pw.columns = append(pw.columns, chunk.NewColumn(f, enc))
+		_, width := chunk.Storage(f.Kind)
+		pw.fixed += width
 		if f.Kind.Variable() {
 			pw.variable = append(pw.variable, i)
 		}
@@ -87,7 +88,7 @@ func (w *writer) write(b *source.Batch) error {
 	for lo := 0; lo < b.Len(); {
 		n := w.stride(b, lo)
 		for i, c := range w.columns {
-			if err := c.write(b.Col(i), lo, lo+n); err != nil {
+			if err := c.Write(b.Col(i), lo, lo+n); err != nil {
 				return err
 			}
 		}
@@ -152,7 +153,7 @@ func (w *writer) cellBytes(b *source.Batch, lo, n int) int {
 func (w *writer) held() int {
 	n := 0
 	for _, c := range w.columns {
-		n += c.held()
+		n += c.Held()
 	}
 	return n
 }
@@ -218,86 +219,21 @@ func (w *writer) closeGroup() error {
 		Ordinal:    int16(w.groups),
 	}
 	for i, c := range w.columns {
-		if err := w.writeChunk(c, &group.Columns[i].MetaData); err != nil {
+		meta, err := c.Finish((*output)(w), w.written)
+		if err != nil {
 			return err
 		}
-		group.TotalByteSize += group.Columns[i].MetaData.TotalUncompressedSize
-		group.TotalCompressedSize += group.Columns[i].MetaData.TotalCompressedSize
+		group.Columns[i].MetaData = meta
+		group.TotalByteSize += meta.TotalUncompressedSize
+		group.TotalCompressedSize += meta.TotalCompressedSize
 	}
-	if err := encodeThrift(&w.footer, &group); err != nil {
+	if err := thrift.NewEncoder(new(thrift.CompactProtocol).NewWriter(&w.footer)).Encode(&group); err != nil {
 		return fmt.Errorf("parquetfmt: encode a row group's metadata: %w", err)
 	}
 	w.rows += int64(w.groupRows)
 	w.groups++
 	w.groupRows, w.strideRows, w.strideBytes = 0, 0, 0
 	return nil
-}
-
-// writeChunk writes dictionary and pages of c, describes them in meta, and
-// empties c.
-func (w *writer) writeChunk(c *column, meta *parquet.ColumnMetaData) error {
-	if err := c.closePage(); err != nil {
-		return err
-	}
-	start := w.written
-	meta.DataPageOffset = start
-	if c.dictPages > 0 {
-		if err := w.writeDictionary(c); err != nil {
-			return err
-		}
-		meta.DictionaryPageOffset, meta.DataPageOffset = start, w.written
-	}
-	if err := c.pages.drain(&w.enc.pool, (*output)(w)); err != nil {
-		return err
-	}
-	c.describe(meta)
-	meta.Codec = w.enc.codec.CompressionCodec()
-	meta.TotalCompressedSize = w.written - start
-	c.resetChunk()
-	return nil
-}
-
-func (w *writer) writeDictionary(c *column) error {
-	header := parquet.PageHeader{
-		Type: parquet.DictionaryPage,
-		DictionaryPageHeader: thrift.New(parquet.DictionaryPageHeader{
-			NumValues: int32(c.dict.len()),
-			Encoding:  parquet.Plain,
-		}),
-	}
-	var page blockList
-	raw, err := w.enc.appendPage(&page, &header, c.dict.data)
-	if err != nil {
-		return fmt.Errorf("parquetfmt: encode the dictionary of column %q: %w", c.field.Name, err)
-	}
-	c.rawSize += raw
-	return page.drain(&w.enc.pool, (*output)(w))
-}
-
-// describe sets what the footer says of the column chunk but for its place.
-func (c *column) describe(meta *parquet.ColumnMetaData) {
-	meta.Type = c.leaf.physical
-	meta.PathInSchema = []string{c.field.Name}
-	meta.NumValues = c.cells
-	meta.TotalUncompressedSize = c.rawSize
-	meta.Statistics.NullCount = c.cellNulls
-	meta.Statistics.MinValue, meta.Statistics.MaxValue = c.bounds.encode(c.field.Kind)
-	if c.plainPages > 0 || c.dictPages > 0 {
-		meta.Encoding = append(meta.Encoding, parquet.Plain) // dictionary pages are PLAIN too
-	}
-	if !c.field.Required {
-		meta.Encoding = append(meta.Encoding, parquet.RLE)
-	}
-	if c.dictPages > 0 {
-		meta.Encoding = append(meta.Encoding, parquet.RLEDictionary)
-		meta.EncodingStats = append(meta.EncodingStats,
-			parquet.PageEncodingStats{PageType: parquet.DictionaryPage, Encoding: parquet.Plain, Count: 1},
-			parquet.PageEncodingStats{PageType: parquet.DataPage, Encoding: parquet.RLEDictionary, Count: c.dictPages})
-	}
-	if c.plainPages > 0 {
-		meta.EncodingStats = append(meta.EncodingStats,
-			parquet.PageEncodingStats{PageType: parquet.DataPage, Encoding: parquet.Plain, Count: c.plainPages})
-	}
 }
 
 // fileMetadata returns the FileMetaData structure. It is put together field by

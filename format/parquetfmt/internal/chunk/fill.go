@@ -1,11 +1,9 @@
-package parquetfmt
+package chunk
 
 import (
 	"encoding/binary"
 	"math"
 	"slices"
-
-	parquet "github.com/parquet-go/parquet-go/format"
 
 	"github.com/exportyard/exportyard/source"
 )
@@ -13,9 +11,17 @@ import (
 // A fillFunc adds cells of v, from lo to at most hi, to the column's page and
 // bounds. It returns how many it has taken, which are fewer when the page has
 // no room for more.
-type fillFunc func(c *column, v *source.Vector, lo, hi int) (int, error)
+type fillFunc func(c *Column, v *source.Vector, lo, hi int) (int, error)
 
-// fillFuncs has the function of each kind but the decimals, see [fillDecimal].
+// newFill returns the function of a kind.
+func newFill(k source.Kind) fillFunc {
+	if k.Base() == source.AnyDecimal && k.Precision() > maxPrecision64 {
+		return fillWideDecimal
+	}
+	return fillFuncs[k.Base()]
+}
+
+// fillFuncs has the functions but for the decimals in 128 bits.
 var fillFuncs = map[source.Kind]fillFunc{
 	source.Bool:      fillBool,
 	source.Int64:     fillInt64,
@@ -27,10 +33,12 @@ var fillFuncs = map[source.Kind]fillFunc{
 	source.DateTime:  fillInt64,
 	source.UUID:      fillUUID,
 	source.JSON:      fillBytes,
+
+	source.AnyDecimal: fillNarrowDecimal,
 }
 
 // mark notes which of the cells are null.
-func (c *column) mark(v *source.Vector, lo, hi int) {
+func (c *Column) mark(v *source.Vector, lo, hi int) {
 	c.rows += hi - lo
 	if c.field.Required {
 		return
@@ -52,7 +60,7 @@ func (c *column) mark(v *source.Vector, lo, hi int) {
 	}
 }
 
-func fillBool(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillBool(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	for i, x := range v.Bools()[lo:hi] {
 		if v.Null(lo + i) {
@@ -68,7 +76,7 @@ func fillBool(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillInt64(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillInt64(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	page := slices.Grow(c.plain, 8*(hi-lo))
 	for i, x := range v.Int64s()[lo:hi] {
@@ -82,7 +90,7 @@ func fillInt64(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillDate(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillDate(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	for i, x := range v.Int64s()[lo:hi] {
 		if v.Null(lo + i) {
@@ -97,7 +105,7 @@ func fillDate(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillFloat64(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillFloat64(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	page := slices.Grow(c.plain, 8*(hi-lo))
 	for i, x := range v.Float64s()[lo:hi] {
@@ -111,15 +119,8 @@ func fillFloat64(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillDecimal(physical parquet.Type) fillFunc {
-	if physical == parquet.FixedLenByteArray {
-		return fillWideDecimal
-	}
-	return fillNarrowDecimal
-}
-
 // fillNarrowDecimal writes decimals of at most 18 digits as integers.
-func fillNarrowDecimal(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillNarrowDecimal(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	highs, lows := v.Int64s(), v.Uint64s()
 	limit := int64(math.Pow10(c.field.Kind.Precision())) // exact up to 10^22
@@ -137,7 +138,7 @@ func fillNarrowDecimal(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillWideDecimal(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillWideDecimal(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	precision := c.field.Kind.Precision()
 	for i := lo; i < hi; i++ {
@@ -154,7 +155,7 @@ func fillWideDecimal(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return hi - lo, nil
 }
 
-func fillUUID(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillUUID(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	c.mark(v, lo, hi)
 	uuids := v.UUIDs()
 	for i := lo; i < hi; i++ {
@@ -168,10 +169,10 @@ func fillUUID(c *column, v *source.Vector, lo, hi int) (int, error) {
 }
 
 // fillBytes writes cells with lengths of their own, up to the page's size.
-func fillBytes(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillBytes(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	bounded := c.field.Kind != source.JSON
 	i := lo
-	for ; i < hi && len(c.plain) < c.lim.pageBytes; i++ {
+	for ; i < hi && len(c.plain) < c.enc.limits.PageBytes; i++ {
 		if v.Null(i) {
 			continue
 		}
@@ -188,7 +189,7 @@ func fillBytes(c *column, v *source.Vector, lo, hi int) (int, error) {
 // fillString writes numbers of dictionary entries as long as the dictionary
 // has room; at the first string without room the page ends, and the others of
 // the column chunk hold the strings themselves.
-func fillString(c *column, v *source.Vector, lo, hi int) (int, error) {
+func fillString(c *Column, v *source.Vector, lo, hi int) (int, error) {
 	if !c.useDict {
 		return fillBytes(c, v, lo, hi)
 	}
@@ -217,6 +218,26 @@ func fillString(c *column, v *source.Vector, lo, hi int) (int, error) {
 	return i - lo, err
 }
 
-func (c *column) dataError(rule string) error {
+func (c *Column) dataError(rule string) error {
 	return &source.DataError{Column: c.field.Name, Rule: rule}
+}
+
+// appendBool appends a value to the bits of a Bool page.
+func (c *Column) appendBool(x bool) {
+	if c.bools&7 == 0 {
+		c.plain = append(c.plain, 0)
+	}
+	if x {
+		c.plain[len(c.plain)-1] |= 1 << (c.bools & 7)
+	}
+	c.bools++
+}
+
+// appendInt appends a value in 4 or 8 bytes.
+func (c *Column) appendInt(x int64) {
+	if c.width == 4 {
+		c.plain = binary.LittleEndian.AppendUint32(c.plain, uint32(x))
+	} else {
+		c.plain = binary.LittleEndian.AppendUint64(c.plain, uint64(x))
+	}
 }

@@ -1,10 +1,10 @@
-package parquetfmt
+package chunk
 
 import "io"
 
-// blockSize is the unit in which encoded pages are kept. It is small because
-// each of hundreds of columns leaves half of one unused.
-const blockSize = 16 << 10
+// BlockSize is the unit in bytes in which encoded pages are kept. It is small
+// because each of hundreds of columns leaves half of one unused.
+const BlockSize = 16 << 10
 
 // A blockPool hands out blocks and takes them back, so that a writer uses the
 // memory of one row group for all of them.
@@ -19,7 +19,7 @@ func (p *blockPool) get() []byte {
 		p.free = p.free[:n-1]
 		return b
 	}
-	return make([]byte, 0, blockSize)
+	return make([]byte, 0, BlockSize)
 }
 
 func (p *blockPool) put(b []byte) {
@@ -38,12 +38,12 @@ func (l *blockList) append(pool *blockPool, data []byte) {
 	l.size += len(data)
 	for len(data) > 0 {
 		last := len(l.blocks) - 1
-		if last < 0 || len(l.blocks[last]) == blockSize {
+		if last < 0 || len(l.blocks[last]) == BlockSize {
 			l.blocks = append(l.blocks, pool.get())
 			last++
 		}
 		b := l.blocks[last]
-		n := min(blockSize-len(b), len(data))
+		n := min(BlockSize-len(b), len(data))
 		l.blocks[last] = append(b, data[:n]...)
 		data = data[n:]
 	}

@@ -1,4 +1,4 @@
-package parquetfmt
+package chunk
 
 import (
 	"bytes"
@@ -111,7 +111,7 @@ func (b *bounds) encode(k source.Kind) (lower, upper []byte) {
 			return appendWide(nil, b.minWide), appendWide(nil, b.maxWide)
 		}
 	}
-	if newLeaf(k).width == 4 {
+	if _, width := Storage(k); width == 4 {
 		return binary.LittleEndian.AppendUint32(nil, uint32(b.minInt)), binary.LittleEndian.AppendUint32(nil, uint32(b.maxInt))
 	}
 	return binary.LittleEndian.AppendUint64(nil, uint64(b.minInt)), binary.LittleEndian.AppendUint64(nil, uint64(b.maxInt))

@@ -1,4 +1,4 @@
-package parquetfmt
+package chunk
 
 import (
 	"bytes"
