@@ -181,8 +181,12 @@ func AppendDecimal(dst []byte, x Int128, scale int) []byte {
 			buf[i] = '.'
 		}
 		var rem uint64
-		hi, rem = hi/10, hi%10
-		lo, rem = bits.Div64(rem, lo, 10)
+		if hi == 0 {
+			lo, rem = lo/10, lo%10
+		} else {
+			hi, rem = hi/10, hi%10
+			lo, rem = bits.Div64(rem, lo, 10)
+		}
 		i--
 		buf[i] = '0' + byte(rem)
 	}

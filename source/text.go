@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -76,13 +77,28 @@ func AppendFloat(dst []byte, x float64) []byte {
 // AppendUUID appends the text of a UUID.
 func AppendUUID(dst []byte, u [16]byte) []byte {
 	var buf [36]byte
-	hex.Encode(buf[0:8], u[0:4])
-	hex.Encode(buf[9:13], u[4:6])
-	hex.Encode(buf[14:18], u[6:8])
-	hex.Encode(buf[19:23], u[8:10])
-	hex.Encode(buf[24:36], u[10:16])
+	second, third := hex8(u[4:]), hex8(u[8:])
+	binary.LittleEndian.PutUint64(buf[0:], hex8(u[0:]))
+	binary.LittleEndian.PutUint32(buf[9:], uint32(second))
+	binary.LittleEndian.PutUint32(buf[14:], uint32(second>>32))
+	binary.LittleEndian.PutUint32(buf[19:], uint32(third))
+	binary.LittleEndian.PutUint32(buf[24:], uint32(third>>32))
+	binary.LittleEndian.PutUint64(buf[28:], hex8(u[12:]))
 	buf[8], buf[13], buf[18], buf[23] = '-', '-', '-', '-'
 	return append(dst, buf[:]...)
+}
+
+// hex8 returns the eight hexadecimal digits of four bytes, the first digit in
+// the lowest byte: one nibble in each byte, then all eight turned into digits
+// at once.
+func hex8(b []byte) uint64 {
+	const every = 0x0101010101010101
+	x := uint64(binary.LittleEndian.Uint32(b))
+	x = (x | x<<16) & 0x0000ffff0000ffff
+	x = (x | x<<8) & 0x00ff00ff00ff00ff
+	x = x>>4&0x000f000f000f000f | x&0x000f000f000f000f<<8
+	letters := (x + 6*every) >> 4 & every
+	return x + '0'*every + letters*('a'-'0'-10)
 }
 
 // ParseUUID reads a UUID: 32 hexadecimal digits, with hyphens in the usual

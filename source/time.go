@@ -1,12 +1,17 @@
 package source
 
+// The longest texts of the kinds of time.
+const (
+	lenDate     = len("2006-01-02")
+	lenDateTime = len("2006-01-02T15:04:05")
+	lenMicros   = len(".000000")
+)
+
 // AppendDate appends the text of a Date: days since 1970-01-01.
 func AppendDate(dst []byte, days int64) []byte {
-	y, m, d := civil(days)
-	return append(dst,
-		'0'+byte(y/1000%10), '0'+byte(y/100%10), '0'+byte(y/10%10), '0'+byte(y%10), '-',
-		'0'+byte(m/10), '0'+byte(m%10), '-',
-		'0'+byte(d/10), '0'+byte(d%10))
+	var buf [lenDate]byte
+	putDate(&buf, days)
+	return append(dst, buf[:]...)
 }
 
 // AppendTimestamp appends the text of a Timestamp: microseconds since 1970-01-01T00:00:00Z.
@@ -20,16 +25,43 @@ func AppendDateTime(dst []byte, micros int64) []byte {
 	if rest < 0 {
 		days, rest = days-1, rest+dayMicro
 	}
-	dst = AppendDate(dst, days)
-	seconds, frac := rest/1e6, rest%1e6
+	var buf [lenDateTime + lenMicros]byte
+	putDate((*[lenDate]byte)(buf[:]), days)
+	seconds, frac := uint32(rest/1e6), uint32(rest%1e6)
 	h, m, s := seconds/3600, seconds/60%60, seconds%60
-	dst = append(dst, 'T', '0'+byte(h/10), '0'+byte(h%10), ':', '0'+byte(m/10), '0'+byte(m%10), ':', '0'+byte(s/10), '0'+byte(s%10))
-	if frac != 0 {
-		dst = append(dst, '.', '0'+byte(frac/1e5), '0'+byte(frac/1e4%10), '0'+byte(frac/1e3%10),
-			'0'+byte(frac/100%10), '0'+byte(frac/10%10), '0'+byte(frac%10))
+	buf[10], buf[13], buf[16] = 'T', ':', ':'
+	put2((*[2]byte)(buf[11:]), h)
+	put2((*[2]byte)(buf[14:]), m)
+	put2((*[2]byte)(buf[17:]), s)
+	if frac == 0 {
+		return append(dst, buf[:lenDateTime]...)
 	}
-	return dst
+	buf[19] = '.'
+	put2((*[2]byte)(buf[20:]), frac/1e4)
+	put2((*[2]byte)(buf[22:]), frac/100%100)
+	put2((*[2]byte)(buf[24:]), frac%100)
+	return append(dst, buf[:]...)
 }
+
+func putDate(buf *[lenDate]byte, days int64) {
+	y, m, d := civil(days)
+	put2((*[2]byte)(buf[0:]), uint32(y)/100)
+	put2((*[2]byte)(buf[2:]), uint32(y)%100)
+	put2((*[2]byte)(buf[5:]), uint32(m))
+	put2((*[2]byte)(buf[8:]), uint32(d))
+	buf[4], buf[7] = '-', '-'
+}
+
+// pairs holds the numbers from 00 to 99.
+var pairs = func() (table [100][2]byte) {
+	for i := range table {
+		table[i] = [2]byte{'0' + byte(i/10), '0' + byte(i%10)}
+	}
+	return table
+}()
+
+// put2 writes a number below 100; others, which no valid cell has, as 99.
+func put2(buf *[2]byte, x uint32) { *buf = pairs[min(x, 99)] }
 
 // civil turns days since 1970-01-01 into a date of the proleptic Gregorian
 // calendar. It counts from 1 March of year 0, so that the leap day comes last

@@ -1,8 +1,9 @@
 package csvfmt
 
 import (
-	"bytes"
 	"encoding/binary"
+	"math/bits"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -44,43 +45,70 @@ func (t *text) appendGuarded(dst, cell []byte) []byte {
 	return dst
 }
 
-func appendQuoted(dst, cell []byte) []byte {
-	dst = append(dst, '"')
-	for {
-		i := bytes.IndexByte(cell, '"')
-		if i < 0 {
-			return append(append(dst, cell...), '"')
-		}
-		dst = append(append(dst, cell[:i+1]...), '"')
-		cell = cell[i+1:]
-	}
-}
-
 const (
 	ones  = 0x0101010101010101
 	highs = 0x80 * ones
+	// pieceSize bounds the room that appendQuoted asks for ahead.
+	pieceSize = 4096
 )
 
-// zeros has a bit set exactly if one of x's bytes is zero.
+// zeros has the highest bit set of x's first zero byte; bytes behind it may be
+// marked without being zero.
 func zeros(x uint64) uint64 { return (x - ones) &^ x & highs }
 
+// appendQuoted appends the cell between quotes and doubles those within. It
+// copies eight bytes at a time into room that it has made before, or as many
+// as there are up to a quote.
+func appendQuoted(dst, cell []byte) []byte {
+	dst = append(dst, '"')
+	for len(cell) > 0 {
+		piece := cell[:min(len(cell), pieceSize)]
+		cell = cell[len(piece):]
+		dst = slices.Grow(dst, 2*len(piece)+1)
+		for len(piece) >= 8 {
+			n := len(dst)
+			w := binary.LittleEndian.Uint64(piece)
+			binary.LittleEndian.PutUint64(dst[n:n+8], w)
+			quotes := zeros(w ^ '"'*ones)
+			if quotes == 0 {
+				dst, piece = dst[:n+8], piece[8:]
+				continue
+			}
+			k := bits.TrailingZeros64(quotes)/8 + 1
+			dst, piece = append(dst[:n+k], '"'), piece[k:]
+		}
+		for _, c := range piece {
+			if c == '"' {
+				dst = append(dst, '"')
+			}
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
 // plain reports whether the cell can stand without quotes. It looks at eight
-// bytes at a time.
+// bytes at a time, the last time at the last eight.
 func (t *text) plain(cell []byte) bool {
-	rest := cell
-	for len(rest) >= 8 {
-		w := binary.LittleEndian.Uint64(rest)
-		if zeros(w^'"'*ones)|zeros(w^t.every)|zeros(w^'\n'*ones)|zeros(w^'\r'*ones) != 0 {
+	if len(cell) < 8 {
+		for _, c := range cell {
+			if c == '"' || c == t.delimiter || c == '\n' || c == '\r' {
+				return false
+			}
+		}
+		return len(cell) > 2 || len(cell) > 0 && string(cell) != `\.`
+	}
+	for i := 0; i+8 < len(cell); i += 8 {
+		if t.breaks(binary.LittleEndian.Uint64(cell[i:])) {
 			return false
 		}
-		rest = rest[8:]
 	}
-	for _, c := range rest {
-		if c == '"' || c == t.delimiter || c == '\n' || c == '\r' {
-			return false
-		}
-	}
-	return len(cell) > 2 || len(cell) > 0 && string(cell) != `\.`
+	return !t.breaks(binary.LittleEndian.Uint64(cell[len(cell)-8:]))
+}
+
+// breaks reports whether one of eight bytes is a quote, the delimiter, CR or LF.
+func (t *text) breaks(w uint64) bool {
+	return zeros(w^'"'*ones)|zeros(w^t.every)|zeros(w^'\n'*ones)|zeros(w^'\r'*ones) != 0
 }
 
 // needsGuard reports whether a spreadsheet could take the text for a formula,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 
 	"github.com/exportyard/exportyard/format"
@@ -207,12 +206,8 @@ func checkAllocations(h Harness) error {
 // that are within the limit: what others allocate at the same time only adds.
 func leastMallocs(limit uint64, f func()) uint64 {
 	least := ^uint64(0)
-	var before, after runtime.MemStats
 	for run := 0; run < 200 && least > limit; run++ {
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.Mallocs-before.Mallocs)
+		least = min(least, MallocsOf(f))
 	}
 	return least
 }

@@ -81,7 +81,8 @@ func (f Document) AppendDatasetStart(dst []byte, i int, name string) []byte {
 	if i > 0 {
 		dst = append(dst, ',')
 	}
-	return append(appendString(dst, []byte(name)), ':')
+	dst, _ = appendString(dst, []byte(name))
+	return append(dst, ':')
 }
 
 // AppendDocumentEnd appends the brace that closes the document.

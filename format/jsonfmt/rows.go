@@ -34,14 +34,14 @@ func newRows(schema source.Schema, wideAsStrings bool) (*rows, error) {
 		if !field.Kind.Valid() {
 			return nil, fmt.Errorf("jsonfmt: field %q: json cannot hold %v", field.Name, field.Kind)
 		}
-		key := []byte{','}
+		key, _ := appendString([]byte{','}, []byte(field.Name))
 		if i == 0 {
 			key[0] = '{'
 		}
 		base := field.Kind.Base()
 		r.columns[i] = column{
 			name:   field.Name,
-			key:    string(append(appendString(key, []byte(field.Name)), ':')),
+			key:    string(append(key, ':')),
 			base:   base,
 			scale:  field.Kind.Scale(),
 			quoted: wideAsStrings && (base == source.Int64 || base == source.AnyDecimal),
@@ -84,7 +84,7 @@ func (r *rows) AppendRows(dst []byte, batch *source.Batch) ([]byte, error) {
 func (r *rows) appendCell(dst []byte, col *column, v *source.Vector, i int) ([]byte, error) {
 	switch col.base {
 	case source.String:
-		return appendChecked(dst, v.Bytes(i), col.name)
+		return appendText(dst, v.Bytes(i), col.name)
 	case source.JSON:
 		return r.appendJSON(dst, v.Bytes(i)), nil
 	case source.Bool:
@@ -147,10 +147,12 @@ func (r *rows) appendJSON(dst, value []byte) []byte {
 	return dst
 }
 
-// appendChecked appends a String cell. An ASCII text needs no look at its UTF-8.
-func appendChecked(dst, cell []byte, name string) ([]byte, error) {
-	if !utf8.Valid(cell) {
+// appendText appends a String cell. Only what is not ASCII needs a look at its
+// UTF-8.
+func appendText(dst, cell []byte, name string) ([]byte, error) {
+	dst, ascii := appendString(dst, cell)
+	if !ascii && !utf8.Valid(cell) {
 		return dst, &source.DataError{Column: name, Rule: "not valid UTF-8"}
 	}
-	return appendString(dst, cell), nil
+	return dst, nil
 }
