@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -22,6 +23,29 @@ func Count(ctx context.Context, src Source, q Query) (int64, error) {
 		return nil
 	})
 	return rows, err
+}
+
+// TryCount is [Count] without the reading: known is false where the source
+// cannot count.
+func TryCount(ctx context.Context, src Source, q Query) (rows int64, known bool, err error) {
+	c, ok := src.(Counter)
+	if !ok {
+		return 0, false, nil
+	}
+	rows, err = c.Count(ctx, q)
+	if errors.Is(err, ErrUnsupported) {
+		return 0, false, nil
+	}
+	return rows, err == nil, err
+}
+
+// CountOf returns the reader's own count of its rows; known is false where it
+// has none.
+func CountOf(r Reader) (rows int64, known bool) {
+	if c, ok := r.(CountedReader); ok {
+		return c.Count()
+	}
+	return 0, false
 }
 
 // SplitRows returns the keys that cut q into ranges of so many rows, or none
@@ -79,7 +103,10 @@ func Each(ctx context.Context, src Source, q Query, fn func(*Batch) error) (err 
 	if err != nil {
 		return err
 	}
-	d, _ := Find(datasets, q.Dataset)
+	d, ok := Find(datasets, q.Dataset)
+	if !ok {
+		return fmt.Errorf("source: %w: %q", ErrUnknownDataset, q.Dataset)
+	}
 	schema, err := d.BatchSchema(q)
 	if err != nil {
 		return err
@@ -93,7 +120,7 @@ func Each(ctx context.Context, src Source, q Query, fn func(*Batch) error) (err 
 	for {
 		b.Reset()
 		switch err := r.Read(ctx, b); {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF: // exactly: a wrapped one is a connection that broke
 			return nil
 		case err != nil:
 			return err

@@ -24,9 +24,9 @@ type Source interface {
 type Reader interface {
 	// Read appends rows to b, which is empty and whose schema is the query's
 	// columns followed by its guard columns, until b.Full() or the rows end.
-	// It returns nil when it appended at least one row, and [io.EOF], with b
-	// still empty, when there are no more. On another error what b holds is
-	// thrown away, and the reader gives nothing more.
+	// It returns nil when it appended at least one row, and [io.EOF] itself, not
+	// wrapped, with b still empty, when there are no more. On another error what
+	// b holds is thrown away, and the reader gives nothing more.
 	//
 	// Rows come in the order of the dataset's key where it has one, and the
 	// same query over the same data gives the same rows in the same order.

@@ -40,8 +40,8 @@ const null = "\x00null"
 
 func makeTables(lacks map[Feature]string) []Table {
 	var out []Table
-	for _, make := range []func(*maker) Table{things, days, clocks, events, plain} {
-		t := make(&maker{lacks: lacks, rand: rand.New(rand.NewPCG(20, 26))})
+	for _, build := range []func(*maker) Table{things, days, clocks, events, plain} {
+		t := build(&maker{lacks: lacks, rand: rand.New(rand.NewPCG(20, 26))})
 		if t.Rows != nil {
 			out = append(out, t)
 		}
