@@ -2,6 +2,8 @@ package parquetfmt_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"testing"
 
@@ -47,43 +49,48 @@ func readColumns(t testing.TB, file []byte, schema source.Schema) [][]string {
 		require.Len(t, chunks, len(schema))
 		for i, chunk := range chunks {
 			before := len(columns[i])
-			columns[i] = append(columns[i], readChunk(t, chunk, schema[i].Kind)...)
+			cells, err := readChunk(chunk, schema[i].Kind)
+			require.NoError(t, err)
+			columns[i] = append(columns[i], cells...)
 			require.EqualValues(t, group.NumRows(), len(columns[i])-before)
 		}
 	}
 	return columns
 }
 
-func readChunk(t testing.TB, chunk parquet.ColumnChunk, kind source.Kind) []string {
-	t.Helper()
+func readChunk(chunk parquet.ColumnChunk, kind source.Kind) (cells []string, err error) {
 	pages := chunk.Pages()
-	defer func() { require.NoError(t, pages.Close()) }()
-	var cells []string
+	defer func() { err = errors.Join(err, pages.Close()) }()
+	one := source.NewBatch(source.Schema{{Name: "x", Kind: kind}}, 1, 0)
 	for {
 		page, err := pages.ReadPage()
 		if err == io.EOF {
-			return cells
+			return cells, nil
 		}
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		values := make([]parquet.Value, page.NumValues())
-		if n, err := page.Values().ReadValues(values); err != io.EOF {
-			require.NoError(t, err)
-			require.Len(t, values, n)
+		n, err := page.Values().ReadValues(values)
+		if n != len(values) || err != nil && err != io.EOF {
+			return nil, fmt.Errorf("%d of %d values: %w", n, len(values), err)
 		}
 		for _, v := range values {
-			cells = append(cells, cellText(kind, v))
+			cells = append(cells, cellText(one, v))
 		}
 		parquet.Release(page)
 	}
 }
 
-func cellText(kind source.Kind, v parquet.Value) string {
+// cellText appends v to the batch of one column, which it empties, and returns
+// its text.
+func cellText(b *source.Batch, v parquet.Value) string {
 	if v.IsNull() {
 		return null
 	}
-	b := source.NewBatch(source.Schema{{Name: "x", Kind: kind}}, 1, 0)
+	b.Reset()
 	vec := b.Col(0)
-	switch kind.Base() {
+	switch vec.Kind().Base() {
 	case source.Bool:
 		vec.AppendBool(v.Boolean())
 	case source.Int64, source.Timestamp, source.DateTime:

@@ -1,0 +1,233 @@
+package parquetfmt_test
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/format/parquetfmt"
+	"github.com/exportyard/exportyard/source"
+)
+
+// usage is a table like those that hosts export: ids, a few words, amounts.
+func usage() source.Schema {
+	return source.Schema{
+		{Name: "run_id", Kind: source.UUID, Required: true},
+		{Name: "org_id", Kind: source.String, Required: true},
+		{Name: "user_email", Kind: source.String},
+		{Name: "model", Kind: source.String},
+		{Name: "status", Kind: source.String},
+		{Name: "tokens_in", Kind: source.Int64},
+		{Name: "tokens_out", Kind: source.Int64},
+		{Name: "latency", Kind: source.Float64},
+		{Name: "credit_cost", Kind: source.Decimal(12, 4)},
+		{Name: "exact_cost", Kind: source.Decimal(38, 18)},
+		{Name: "cached", Kind: source.Bool},
+		{Name: "day", Kind: source.Date},
+		{Name: "created_at", Kind: source.Timestamp, Required: true},
+		{Name: "note", Kind: source.String},
+	}
+}
+
+// usageBatch returns a batch of rows from first on. Notes are random and as
+// long as say.
+func usageBatch(t testing.TB, first, rows, note int) *source.Batch {
+	t.Helper()
+	r := rand.New(rand.NewPCG(uint64(first), 5))
+	b := source.NewBatch(usage(), rows, 1<<30)
+	for i := first; i < first+rows; i++ {
+		var id [16]byte
+		for j := range id {
+			id[j] = byte(r.Uint32())
+		}
+		b.Col(0).AppendUUID(id)
+		require.NoError(t, b.Col(1).AppendString("acme"))
+		require.NoError(t, b.Col(2).AppendString(fmt.Sprintf("user%d@acme.example", r.IntN(5000))))
+		require.NoError(t, b.Col(3).AppendString([]string{"small", "medium", "large"}[r.IntN(3)]))
+		require.NoError(t, b.Col(4).AppendString("completed"))
+		b.Col(5).AppendInt64(r.Int64N(100_000))
+		b.Col(6).AppendInt64(r.Int64N(10_000))
+		b.Col(7).AppendFloat64(r.Float64())
+		b.Col(8).AppendDecimal(source.Int128From(r.Int64N(1e9)))
+		b.Col(9).AppendDecimal(source.Int128{Hi: r.Int64N(1e6), Lo: r.Uint64()})
+		b.Col(10).AppendBool(r.IntN(2) == 0)
+		b.Col(11).AppendInt64(int64(20_000 + i/10_000))
+		b.Col(12).AppendInt64(1_700_000_000_000_000 + int64(i)*1_000_000)
+		text := make([]byte, note)
+		for j := range text {
+			text[j] = ' ' + byte(r.IntN(90))
+		}
+		if err := b.Col(13).AppendBytes(text); err != nil {
+			t.Fatal(err)
+		}
+		b.EndRow()
+	}
+	return b
+}
+
+func TestParquetAllocatesNothingForARow(t *testing.T) {
+	const rows = 10_000
+	for _, codec := range codecs() {
+		t.Run(codecName(codec), func(t *testing.T) {
+			b := usageBatch(t, 0, rows, 50)
+			w, err := parquetfmt.Format{Compression: codec}.NewWriter(io.Discard, usage())
+			require.NoError(t, err)
+			require.NoError(t, w.Write(b))
+			allocs := testing.AllocsPerRun(20, func() {
+				if err := w.Write(b); err != nil {
+					t.Error(err)
+				}
+			})
+			require.Less(t, allocs/rows, 0.05, "allocations a row")
+		})
+	}
+}
+
+// TestD3_ParquetMemoryIsBounded writes two million rows, and looks at the heap
+// all the time.
+func TestD3_ParquetMemoryIsBounded(t *testing.T) {
+	const limit = 60 << 20
+	tests := []struct {
+		name   string
+		schema source.Schema
+		batch  *source.Batch
+		times  int
+	}{
+		{name: "two million rows", schema: usage(), batch: usageBatch(t, 0, 8000, 40), times: 250},
+		{name: "nothing to compress", schema: usage(), batch: usageBatch(t, 0, 2000, 4000), times: 25},
+		{name: "647 columns", schema: wideSchema(647), batch: randomBatch(t, rand.New(rand.NewPCG(1, 2)), wideSchema(647), 500, 0.1), times: 40},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := heap()
+			w, err := parquetfmt.Format{}.NewWriter(io.Discard, tt.schema)
+			require.NoError(t, err)
+			var peak uint64
+			for i := range tt.times {
+				require.NoError(t, w.Write(tt.batch))
+				if i%5 == 0 {
+					var m runtime.MemStats
+					runtime.ReadMemStats(&m)
+					peak = max(peak, m.HeapAlloc)
+				}
+			}
+			held := heap()
+			require.NoError(t, w.Close())
+			t.Logf("peak %.1f MiB, in use at the end %.1f MiB", float64(peak-min(peak, before))/(1<<20), float64(held-min(held, before))/(1<<20))
+			require.Less(t, peak, before+limit)
+		})
+	}
+}
+
+// heap returns the bytes in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func wideSchema(n int) source.Schema {
+	kinds := everyKind()
+	schema := make(source.Schema, n)
+	for i := range schema {
+		schema[i] = kinds[i%len(kinds)]
+		schema[i].Name = fmt.Sprint("c", i)
+	}
+	return schema
+}
+
+func BenchmarkWrite(b *testing.B) {
+	const rows = 16_384
+	batch := usageBatch(b, 0, rows, 40)
+	for _, codec := range codecs() {
+		b.Run(codecName(codec), func(b *testing.B) {
+			var out countingWriter
+			w, err := parquetfmt.Format{Compression: codec}.NewWriter(&out, usage())
+			require.NoError(b, err)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.Write(batch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.StopTimer()
+			require.NoError(b, w.Close())
+			report(b, rows, out)
+		})
+	}
+	b.Run("peer: GenericWriter of a plain struct", func(b *testing.B) {
+		rowsOf := plainRows(batch)
+		var out countingWriter
+		w := parquet.NewGenericWriter[plainRow](&out, parquet.Compression(&parquet.Snappy))
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			if _, err := w.Write(rowsOf); err != nil {
+				b.Fatal(err)
+			}
+			if i%8 == 7 {
+				if err := w.Flush(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.StopTimer()
+		require.NoError(b, w.Close())
+		report(b, rows, out)
+	})
+}
+
+func report(b *testing.B, rows int, out countingWriter) {
+	b.Helper()
+	total := float64(b.N * rows)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/total, "ns/row")
+	b.ReportMetric(float64(out)/total, "outB/row")
+}
+
+type countingWriter int64
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	*w += countingWriter(len(p))
+	return len(p), nil
+}
+
+// plainRow is what somebody in a hurry would write.
+type plainRow struct {
+	RunID      string    `parquet:"run_id"`
+	OrgID      string    `parquet:"org_id"`
+	UserEmail  *string   `parquet:"user_email"`
+	Model      *string   `parquet:"model"`
+	Status     *string   `parquet:"status"`
+	TokensIn   *int64    `parquet:"tokens_in"`
+	TokensOut  *int64    `parquet:"tokens_out"`
+	Latency    *float64  `parquet:"latency"`
+	CreditCost string    `parquet:"credit_cost"`
+	ExactCost  string    `parquet:"exact_cost"`
+	Cached     *bool     `parquet:"cached"`
+	Day        time.Time `parquet:"day,date"`
+	CreatedAt  time.Time `parquet:"created_at,timestamp(microsecond)"`
+	Note       *string   `parquet:"note"`
+}
+
+func plainRows(b *source.Batch) []plainRow {
+	text := func(col, row int) string { return string(source.AppendText(nil, b.Col(col), row)) }
+	rows := make([]plainRow, b.Len())
+	for i := range rows {
+		email, model, status, note := text(2, i), text(3, i), text(4, i), text(13, i)
+		rows[i] = plainRow{
+			RunID: text(0, i), OrgID: text(1, i), UserEmail: &email, Model: &model, Status: &status,
+			TokensIn: &b.Col(5).Int64s()[i], TokensOut: &b.Col(6).Int64s()[i], Latency: &b.Col(7).Float64s()[i],
+			CreditCost: text(8, i), ExactCost: text(9, i), Cached: &b.Col(10).Bools()[i],
+			Day:       source.Instant(source.Date, b.Col(11).Int64s()[i]),
+			CreatedAt: source.Instant(source.Timestamp, b.Col(12).Int64s()[i]),
+			Note:      &note,
+		}
+	}
+	return rows
+}
