@@ -31,7 +31,9 @@ const (
 var contracts = []string{"source", "format", "sink", "queue"}
 
 // rooms is the plan of the house. The first that matches a package holds for it,
-// and a package that none matches has no place yet: give it one here.
+// and a package that none matches has no place yet: give it one here. The packages
+// below a room's own folder internal, x/internal/y, belong to the room x: they may
+// import what it may, and it and they may import each other.
 var rooms = []room{
 	{at: ""},
 
@@ -158,7 +160,7 @@ func (c importCheck) production(imported string) []string {
 	switch {
 	case !suite && (within(imported, "testing") || imported == "net/http/httptest" || own && strings.HasSuffix(folder, "test")):
 		return c.problem("production code imports %s", imported)
-	case own && !slices.ContainsFunc(c.room.own, func(pattern string) bool { return matches(pattern, folder) }):
+	case own && !c.mayImport(folder):
 		return c.problem("may not import %s", folder)
 	case own:
 		return c.internal(imported)
@@ -167,6 +169,11 @@ func (c importCheck) production(imported string) []string {
 		return c.problem("may not import %s of the outside module %s", imported, module)
 	}
 	return nil
+}
+
+func (c importCheck) mayImport(folder string) bool {
+	return within(folder, path.Join(ownerOf(c.folder), "internal")) ||
+		slices.ContainsFunc(c.room.own, func(pattern string) bool { return matches(pattern, folder) })
 }
 
 // test judges an import of a test file, which may name any room of this project.
@@ -250,7 +257,14 @@ func folderOf(importPath string) (folder string, own bool) {
 	return strings.CutPrefix(importPath, modulePath+"/")
 }
 
+// ownerOf gives the folder of the room that a package belongs to.
+func ownerOf(folder string) string {
+	owner, _, _ := strings.Cut(folder, "/internal/")
+	return owner
+}
+
 func roomOf(folder string) (room, bool) {
+	folder = ownerOf(folder)
 	i := slices.IndexFunc(rooms, func(r room) bool { return matches(r.at, folder) })
 	if i < 0 {
 		return room{}, false
@@ -304,6 +318,10 @@ func TestCheckImportsFindsBreaks(t *testing.T) {
 		{name: "export to compress", folder: "export", imports: []string{compress + "/gzip"}, want: "outside module " + compress},
 		{name: "export to an adapter", folder: "export", imports: []string{modulePath + "/sink/filesink"}, want: "may not import sink/filesink"},
 		{name: "internal to export", folder: "internal/pipeline", imports: []string{modulePath + "/export"}, want: "may not import export"},
+		{name: "adapter to its own inside", folder: "format/csvfmt", imports: []string{modulePath + "/format/csvfmt/internal/quote"}},
+		{name: "adapter to another's inside", folder: "format/csvfmt", imports: []string{modulePath + "/format/jsonfmt/internal/quote"}, want: "may not import format/jsonfmt/internal/quote"},
+		{name: "an adapter's inside", folder: "format/parquetfmt/internal/chunk", imports: []string{modulePath + "/source", parquet}},
+		{name: "an adapter's inside to outside", folder: "format/csvfmt/internal/quote", imports: []string{parquet}, want: "outside module " + parquet},
 		{name: "the tour imports", folder: "", imports: []string{modulePath + "/export"}, want: "may not import export"},
 		{name: "driver in a root test", folder: "source/sqlsource", tests: []string{sqlite}, want: "its tests may not import " + sqlite},
 		{name: "driver in production", folder: "queue/sqlstore", module: modulePath + "/queue/sqlstore", imports: []string{sqlite}, want: "outside module " + sqlite},
@@ -334,8 +352,11 @@ func TestCheckImportsFindsBreaks(t *testing.T) {
 				importPath += "/" + tt.folder
 			}
 			p := pkg{ImportPath: importPath, Imports: tt.imports, XTestImports: tt.tests, Deps: tt.deps, Module: &struct{ Path string }{module}}
-			clock := pkg{ImportPath: modulePath + "/internal/clock", Module: &struct{ Path string }{modulePath}}
-			requireOne(t, tt.want, checkImports([]pkg{p, clock}))
+			pkgs := []pkg{p}
+			for _, inside := range []string{"internal/clock", "format/csvfmt/internal/quote"} {
+				pkgs = append(pkgs, pkg{ImportPath: modulePath + "/" + inside, Module: &struct{ Path string }{modulePath}})
+			}
+			requireOne(t, tt.want, checkImports(pkgs))
 		})
 	}
 }
