@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/exportyard/exportyard/source"
@@ -22,7 +23,7 @@ func (t Table) want(q source.Query) []int {
 		}
 	}
 	if len(t.Dataset.Key) > 0 {
-		slices.SortFunc(rows, func(a, b int) int { return t.compareKeys(t.key(a), t.key(b)) })
+		slices.SortFunc(rows, func(a, b int) int { return cmp.Compare(t.ranks[a], t.ranks[b]) })
 	}
 	return rows
 }
@@ -40,8 +41,8 @@ func (t Table) matches(q source.Query, row int) bool {
 			return false
 		}
 	}
-	key := t.key(row)
-	return (len(q.After) == 0 || t.compareKeys(key, q.After) > 0) && (len(q.UpTo) == 0 || t.compareKeys(key, q.UpTo) <= 0)
+	return (len(q.After) == 0 || t.ranks[row] > t.rankOf(q.After)) &&
+		(len(q.UpTo) == 0 || t.ranks[row] <= t.rankOf(q.UpTo))
 }
 
 func (t Table) inTime(q source.Query, row int) bool {
@@ -81,6 +82,30 @@ func (t Table) cells(row int, columns []string) []string {
 }
 
 func (t Table) key(row int) source.Key { return t.cells(row, t.Dataset.Key) }
+
+// rankOf returns the place of a row's key among all. The bounds that the rules
+// ask for are keys of rows.
+func (t Table) rankOf(key source.Key) int {
+	rank, ok := t.rank[strings.Join(key, null)]
+	if !ok {
+		panic("sourcetest: a bound that is no row's key")
+	}
+	return rank
+}
+
+// rankKeys orders the keys of all rows.
+func (t *Table) rankKeys() {
+	order := make([]int, t.Rows.Len())
+	for row := range order {
+		order[row] = row
+	}
+	slices.SortFunc(order, func(a, b int) int { return t.compareKeys(t.key(a), t.key(b)) })
+	t.ranks, t.rank = make([]int, len(order)), make(map[string]int, len(order))
+	for rank, row := range order {
+		t.ranks[row] = rank
+		t.rank[strings.Join(t.key(row), null)] = rank
+	}
+}
 
 func (t Table) compareKeys(a, b source.Key) int {
 	for i, name := range t.Dataset.Key {

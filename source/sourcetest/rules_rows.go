@@ -122,10 +122,11 @@ func filterRefuse(ctx context.Context, s *suite) error {
 
 func filterMany(ctx context.Context, s *suite) error {
 	t := s.things()
-	values := t.values("id")
+	var values []string
 	for i := range 1000 {
 		values = append(values, strconv.Itoa(i*3))
 	}
+	values = append(values, t.values("id")...)
 	q := t.all(tenantA)
 	q.Filters = []source.Filter{{Column: "id", In: values}}
 	return s.expect(ctx, t, query{"a thousand values", q})

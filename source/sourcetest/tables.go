@@ -17,12 +17,18 @@ type Table struct {
 	Dataset source.Dataset
 	// Rows holds the cells, one column for each field of the schema.
 	Rows *source.Batch
+
+	texts [][]string     // of Rows, null for a null
+	ranks []int          // the place of each row's key among all
+	rank  map[string]int // the same by the key's texts
 }
 
 // Text returns one cell in the form of [source.AppendText], and whether it is null.
-func (t Table) Text(row, col int) (text string, null bool) {
-	v := t.Rows.Col(col)
-	return string(source.AppendText(nil, v, row)), v.Null(row)
+func (t Table) Text(row, col int) (text string, isNull bool) {
+	if text = t.texts[row][col]; text == null {
+		return "", true
+	}
+	return text, false
 }
 
 // The tenants of the tables. The first two differ in case alone; nobody has no rows.
@@ -169,7 +175,9 @@ func (m *maker) table(d source.Dataset, rows int, columns ...column) Table {
 		}
 		b.EndRow()
 	}
-	return Table{Dataset: d, Rows: b}
+	t := Table{Dataset: d, Rows: b, texts: texts(b)}
+	t.rankKeys()
+	return t
 }
 
 // cycle walks the texts: stretch rows with one, then the next.
