@@ -3,6 +3,7 @@ package sourcetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,14 +87,14 @@ func Run(t *testing.T, harness func(t *testing.T) Harness) {
 	}
 }
 
-// Check checks every rule and returns those that the source broke. It is how
-// the suite is tested itself.
-func Check(t testing.TB, h Harness) []Failure {
+// Check checks the rules of those names, or all when none is named, and returns
+// those that the source broke. It is how the suite is tested itself.
+func Check(t testing.TB, h Harness, names ...string) []Failure {
 	t.Helper()
 	s := newSuite(t, h)
 	var failures []Failure
 	for _, r := range rules() {
-		if s.lacks(r) != "" {
+		if s.lacks(r) != "" || len(names) > 0 && !slices.Contains(names, r.name) {
 			continue
 		}
 		if err := s.check(r); err != nil {

@@ -1,6 +1,8 @@
 package sourcetest_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -52,87 +54,90 @@ func TestLacks(t *testing.T) {
 	require.Equal(t, []string{"things"}, names, "every other table has a role for a kind that is lacking")
 }
 
+// faults are ways to break a rule, and the rule that must find each.
+var faults = []struct{ fault, rule string }{
+	{"catalog changes", "catalog_stable"},
+	{"dataset twice", "catalog_stable"},
+	{"tenant and unguarded", "catalog_valid"},
+	{"time is not temporal", "catalog_valid"},
+	{"dataset missing", "catalog_complete"},
+	{"decimal declared float", "catalog_complete"},
+	{"nullable declared required", "catalog_complete"},
+	{"unknown dataset unnamed", "unknown_dataset"},
+	{"names fold case", "unknown_dataset"},
+	{"no order", "rows_exact"},
+	{"keys as texts", "rows_exact"},
+	{"drops the last row", "rows_exact"},
+	{"gives a row twice", "rows_exact"},
+	{"all tenants", "rows_exact"},
+	{"decimals through floats", "rows_exact"},
+	{"integers through floats", "rows_exact"},
+	{"times to the millisecond", "rows_exact"},
+	{"empty is null", "rows_exact"},
+	{"compacts JSON", "rows_exact"},
+	{"trims strings", "rows_exact"},
+	{"natural order of columns", "rows_columns"},
+	{"no guards", "rows_columns"},
+	{"order changes", "rows_stable"},
+	{"tenants fold case", "tenant_text"},
+	{"tenants by prefix", "tenant_text"},
+	{"to is inclusive", "time_range"},
+	{"from is exclusive", "time_range"},
+	{"bounds by the wall clock", "time_range"},
+	{"bounds to the millisecond", "time_range"},
+	{"null times in every range", "time_tiles"},
+	{"ignores NullTime", "time_null"},
+	{"filters drop nulls", "filter_in"},
+	{"an empty filter keeps all", "filter_in"},
+	{"filters fold case", "filter_in"},
+	{"filters trim spaces", "filter_in"},
+	{"filters on floats keep nothing", "filter_refuse"},
+	{"filters take 999 values", "filter_many"},
+	{"ignores subjects", "subject"},
+	{"subjects fold case", "subject"},
+	{"After is inclusive", "key_bounds"},
+	{"UpTo is exclusive", "key_bounds"},
+	{"bounds by the first key column", "key_bounds"},
+	{"bounds replace filters", "mixed"},
+	{"ignores what it cannot do", "refuse_role"},
+	{"end with rows", "read_end"},
+	{"nil at the end", "read_end"},
+	{"wraps the end", "read_end"},
+	{"starts again after the end", "read_end"},
+	{"one row a batch", "read_full"},
+	{"never full", "read_full"},
+	{"one row too many", "read_full"},
+	{"fills the first batch", "read_batches"},
+	{"ignores ctx", "cancel_before"},
+	{"canceled looks like the end", "cancel_between"},
+	{"goes on after canceled", "cancel_between"},
+	{"closes once", "close"},
+	{"closing early keeps the connection", "close"},
+	{"one reader at a time", "concurrent"},
+	{"counts without the filters", "count"},
+	{"splits at the first key", "split"},
+	{"splits without the bounds", "split"},
+	{"splits without a key", "split_keyless"},
+	{"span of all tenants", "span"},
+	{"span counts nulls as 1970", "span"},
+	{"counts what is left", "counted_reader"},
+	{"count unknown", "counted_reader"},
+	{"not counted", "counted_reader"},
+}
+
 // Every rule is broken by a source, and the suite finds each.
 func TestFaultySources(t *testing.T) {
 	t.Parallel()
-	tests := []struct{ fault, rule string }{
-		{"catalog changes", "catalog_stable"},
-		{"dataset twice", "catalog_stable"},
-		{"tenant and unguarded", "catalog_valid"},
-		{"time is not temporal", "catalog_valid"},
-		{"dataset missing", "catalog_complete"},
-		{"decimal declared float", "catalog_complete"},
-		{"nullable declared required", "catalog_complete"},
-		{"unknown dataset unnamed", "unknown_dataset"},
-		{"names fold case", "unknown_dataset"},
-		{"no order", "rows_exact"},
-		{"keys as texts", "rows_exact"},
-		{"drops the last row", "rows_exact"},
-		{"gives a row twice", "rows_exact"},
-		{"all tenants", "rows_exact"},
-		{"decimals through floats", "rows_exact"},
-		{"integers through floats", "rows_exact"},
-		{"times to the millisecond", "rows_exact"},
-		{"empty is null", "rows_exact"},
-		{"compacts JSON", "rows_exact"},
-		{"trims strings", "rows_exact"},
-		{"natural order of columns", "rows_columns"},
-		{"no guards", "rows_columns"},
-		{"order changes", "rows_stable"},
-		{"tenants fold case", "tenant_text"},
-		{"tenants by prefix", "tenant_text"},
-		{"to is inclusive", "time_range"},
-		{"from is exclusive", "time_range"},
-		{"bounds by the wall clock", "time_range"},
-		{"bounds to the millisecond", "time_range"},
-		{"null times in every range", "time_tiles"},
-		{"ignores NullTime", "time_null"},
-		{"filters drop nulls", "filter_in"},
-		{"an empty filter keeps all", "filter_in"},
-		{"filters fold case", "filter_in"},
-		{"filters trim spaces", "filter_in"},
-		{"filters on floats keep nothing", "filter_refuse"},
-		{"filters take 999 values", "filter_many"},
-		{"ignores subjects", "subject"},
-		{"subjects fold case", "subject"},
-		{"After is inclusive", "key_bounds"},
-		{"UpTo is exclusive", "key_bounds"},
-		{"bounds by the first key column", "key_bounds"},
-		{"ignores what it cannot do", "refuse_role"},
-		{"end with rows", "read_end"},
-		{"nil at the end", "read_end"},
-		{"wraps the end", "read_end"},
-		{"starts again after the end", "read_end"},
-		{"one row a batch", "read_full"},
-		{"never full", "read_full"},
-		{"one row too many", "read_full"},
-		{"fills the first batch", "read_batches"},
-		{"ignores ctx", "cancel_before"},
-		{"canceled looks like the end", "cancel_between"},
-		{"goes on after canceled", "cancel_between"},
-		{"closes once", "close"},
-		{"closing early keeps the connection", "close"},
-		{"one reader at a time", "concurrent"},
-		{"counts without the filters", "count"},
-		{"splits at the first key", "split"},
-		{"splits without the bounds", "split"},
-		{"splits without a key", "split_keyless"},
-		{"span of all tenants", "span"},
-		{"span counts nulls as 1970", "span"},
-		{"counts what is left", "counted_reader"},
-		{"count unknown", "counted_reader"},
-		{"not counted", "counted_reader"},
-	}
-	for _, test := range tests {
+	for _, test := range faults {
 		t.Run(test.fault, func(t *testing.T) {
 			t.Parallel()
 			h := harness(test.fault)
 			if test.fault == "closing early keeps the connection" {
 				h.Timeout = 300 * time.Millisecond
 			}
-			failures := sourcetest.Check(t, h)
-			found := slices.ContainsFunc(failures, func(f sourcetest.Failure) bool { return f.Rule == test.rule })
-			require.True(t, found, "rule %s did not find it; failures: %v", test.rule, failures)
+			failures := sourcetest.Check(t, h, test.rule)
+			require.Len(t, failures, 1, "the rule did not find it")
+			require.Equal(t, test.rule, failures[0].Rule)
 		})
 	}
 }
@@ -149,4 +154,25 @@ func TestUndeclaredLack(t *testing.T) {
 		broken = append(broken, f.Rule)
 	}
 	require.Equal(t, []string{"count", "split", "split_keyless", "span"}, broken)
+}
+
+// A source that can do nothing breaks every rule, and each of these is in faults.
+func TestEveryRuleHasAFault(t *testing.T) {
+	t.Parallel()
+	failures := sourcetest.Check(t, sourcetest.Harness{Load: func(testing.TB, []sourcetest.Table) source.Source { return broken{} }})
+	require.Greater(t, len(failures), 25)
+	for _, f := range failures {
+		require.True(t, slices.ContainsFunc(faults, func(x struct{ fault, rule string }) bool { return x.rule == f.Rule }), f.Rule)
+	}
+}
+
+// broken fails whatever it is asked.
+type broken struct{}
+
+func (broken) Datasets(context.Context, string) ([]source.Dataset, error) {
+	return nil, errors.New("out of order")
+}
+
+func (broken) Open(context.Context, source.Query) (source.Reader, error) {
+	return nil, errors.New("out of order")
 }
