@@ -57,7 +57,8 @@ func (j *Joiner) segment(r io.Reader, size int64, raw Sum) error {
 	if err != nil {
 		return err
 	}
-	if (j.codec == None || j.codec == "") && raw.Bytes != size {
+	stored := j.codec == None || j.codec == ""
+	if raw.Bytes < 0 || raw.Bytes > 0 && to == from || stored && raw.Bytes != size {
 		return fmt.Errorf("format: a segment of %d bytes cannot hold %d bytes", size, raw.Bytes)
 	}
 	if j.small = j.start(); len(j.small) > 0 {

@@ -45,10 +45,10 @@ func AppendDateTime(dst []byte, micros int64) []byte {
 
 func putDate(buf *[lenDate]byte, days int64) {
 	y, m, d := civil(days)
-	put2((*[2]byte)(buf[0:]), uint32(y)/100)
-	put2((*[2]byte)(buf[2:]), uint32(y)%100)
-	put2((*[2]byte)(buf[5:]), uint32(m))
-	put2((*[2]byte)(buf[8:]), uint32(d))
+	put2((*[2]byte)(buf[0:]), y/100)
+	put2((*[2]byte)(buf[2:]), y%100)
+	put2((*[2]byte)(buf[5:]), m)
+	put2((*[2]byte)(buf[8:]), d)
 	buf[4], buf[7] = '-', '-'
 }
 
@@ -63,17 +63,14 @@ var pairs = func() (table [100][2]byte) {
 // put2 writes a number below 100; others, which no valid cell has, as 99.
 func put2(buf *[2]byte, x uint32) { *buf = pairs[min(x, 99)] }
 
-// civil turns days since 1970-01-01 into a date of the proleptic Gregorian
-// calendar. It counts from 1 March of year 0, so that the leap day comes last
-// in its year, in eras of 400 years; it needs no table and does not branch on
-// leap years.
-func civil(days int64) (y, m, d int64) {
-	days += 719468
-	era := days / 146097
-	if days < 0 {
-		era = (days - 146096) / 146097
-	}
-	doe := days - era*146097
+// civil turns days since 1970-01-01, within the years 1 to 9999, into a date of
+// the proleptic Gregorian calendar. It counts from 1 March of year 0, so that
+// the leap day comes last in its year, in eras of 400 years; it needs no table
+// and does not branch on leap years.
+func civil(days int64) (y, m, d uint32) {
+	day := uint32(days + 719468)
+	era := day / 146097
+	doe := day - era*146097
 	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
 	doy := doe - (365*yoe + yoe/4 - yoe/100)
 	mp := (5*doy + 2) / 153

@@ -120,13 +120,13 @@ func needsGuard(cell []byte) bool {
 	switch c := cell[0]; {
 	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
 		return false
-	case c == mark, c == '\t', c == '\r', c == '\n':
+	case c == mark:
 		return true
 	}
 	for len(cell) > 0 {
 		r, size := utf8.DecodeRune(cell)
 		switch {
-		case strings.ContainsRune("=+-@＝＋－＠", r):
+		case strings.ContainsRune("=+-@\t\r\n＝＋－＠", r):
 			return true
 		case !passedOver(r):
 			return false
