@@ -9,7 +9,6 @@ import (
 	"math"
 	"sort"
 
-	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	parquet "github.com/parquet-go/parquet-go/format"
 
@@ -59,7 +58,7 @@ type writer struct {
 	err error // ends the writer
 }
 
-func newWriter(w io.Writer, schema source.Schema, lim limits, codec compress.Codec) *writer {
+func newWriter(w io.Writer, schema source.Schema, lim limits, codec chunk.Codec) *writer {
 	pw := &writer{w: w, schema: append(source.Schema{}, schema...), lim: lim}
 	enc := chunk.NewEncoder(codec, lim.chunk)
 	for i, f := range pw.schema {

@@ -83,7 +83,14 @@ func (c *Column) Write(v *source.Vector, lo, hi int) error {
 }
 
 func (c *Column) pageFull() bool {
-	return c.rows >= c.pageRows || len(c.plain) >= c.enc.limits.PageBytes
+	return c.rows >= c.pageRows || len(c.plain) >= c.enc.limits.PageBytes || c.onTrial()
+}
+
+// onTrial reports whether the dictionary has grown by a page's worth of strings
+// and has not yet proved its worth: the first page of a column chunk ends there
+// at the latest.
+func (c *Column) onTrial() bool {
+	return c.useDict && c.dictPages == 0 && len(c.dict.data) >= c.enc.limits.PageBytes
 }
 
 // closePage encodes the page, if it has cells, and keeps it.

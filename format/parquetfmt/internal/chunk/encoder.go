@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"hash/crc32"
 
-	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	parquet "github.com/parquet-go/parquet-go/format"
 )
@@ -14,12 +13,20 @@ import (
 // one goroutine.
 type Encoder struct {
 	limits     Limits
-	codec      compress.Codec
+	codec      Codec
 	pool       blockPool
 	body       []byte // a page before compression
 	runs       []byte // levels or numbers, run-length encoded
 	compressed []byte
 	header     bytes.Buffer
+}
+
+// A Codec compresses pages. The codecs of parquet-go are Codecs.
+type Codec interface {
+	// CompressionCodec returns what the format calls it.
+	CompressionCodec() parquet.CompressionCodec
+	// Encode compresses src, into dst where that has room, from its beginning.
+	Encode(dst, src []byte) ([]byte, error)
 }
 
 // Limits are the sizes that columns keep to.
@@ -37,7 +44,7 @@ type Limits struct {
 
 // NewEncoder returns an encoder for columns that compress their pages with
 // codec.
-func NewEncoder(codec compress.Codec, limits Limits) *Encoder {
+func NewEncoder(codec Codec, limits Limits) *Encoder {
 	return &Encoder{limits: limits, codec: codec, pool: blockPool{keep: limits.KeepBytes / BlockSize}}
 }
 

@@ -204,10 +204,14 @@ func fillString(c *Column, v *source.Vector, lo, hi int) (int, error) {
 			full = true
 			break
 		}
+		c.numbers = append(c.numbers, n)
 		if added {
 			c.bounds.addBytes(cell)
+			if c.onTrial() {
+				i++
+				break
+			}
 		}
-		c.numbers = append(c.numbers, n)
 	}
 	c.mark(v, lo, i)
 	if !full {
