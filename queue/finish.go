@@ -12,7 +12,7 @@ type Outcome string
 const (
 	// Seal: the work is done; the receipt says what was made.
 	Seal Outcome = "seal"
-	// Release: the worker stops; nothing is counted.
+	// Release: the worker gives the part back; nothing is counted.
 	Release Outcome = "release"
 	// Retry: an error that may pass; the part is ready again after Delay.
 	Retry Outcome = "retry"
@@ -44,7 +44,7 @@ type Finish struct {
 
 	// Reason goes with Retry, Refuse and LeaseOver: why.
 	Reason Payload
-	// Delay goes with Retry.
+	// Delay goes with Retry and Release: not before so long from now.
 	Delay time.Duration
 	// MaxCrashes goes with LeaseOver: so many crashes alone fail the job.
 	MaxCrashes int
@@ -77,6 +77,9 @@ func (f Finish) Apply(j Job, p Part, now time.Time) (Job, Part, error) {
 		j, p, err = f.seal(j, p, now)
 	case Release:
 		p.State, p.Rows, p.Bytes = Ready, 0, 0
+		if f.Delay > 0 {
+			p.NotBefore = after(now, f.Delay)
+		}
 	case Retry:
 		p.State, p.Rows, p.Bytes = Ready, 0, 0
 		p.Failures++

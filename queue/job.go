@@ -117,8 +117,8 @@ type Part struct {
 	LeaseUntil time.Time
 	// NotBefore is when a part that failed may be claimed again.
 	NotBefore time.Time
-	// Alone says that the lease was given to a process that runs nothing beside
-	// it: it was a suspect, or the process has one hand.
+	// Alone says that the lease of a suspect was given to a process that runs
+	// nothing beside it.
 	Alone bool
 	// Suspect says that a lease was lost: the part is next claimed alone.
 	Suspect bool

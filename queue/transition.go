@@ -146,7 +146,9 @@ func (p Part) Claim(worker string, alone bool, now time.Time, lease time.Duratio
 	if p.State != Ready {
 		return p, fmt.Errorf("queue: claim of a part that is %s: %w", p.State, ErrBadTransition)
 	}
-	p.State, p.Holder, p.Alone = Leased, worker, alone
+	// Only a suspect is sure to stay alone; beside any other part the worker
+	// may take more, and a crash would say nothing about this one.
+	p.State, p.Holder, p.Alone = Leased, worker, alone && p.Suspect
 	p.Fence++
 	p.LeaseUntil = after(now, lease)
 	p.Rows, p.Bytes = 0, 0

@@ -1,0 +1,328 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/exportyard/exportyard/format"
+	"github.com/exportyard/exportyard/internal/calendar"
+	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/source"
+)
+
+// payloadVersion is the version of everything that this package stores as an
+// opaque payload. A worker leaves a part with a newer version to newer workers.
+const payloadVersion = 1
+
+// A Layout says what goes into one file.
+type Layout string
+
+// The layouts. The empty Layout means Document for formats that can hold
+// several datasets in one file, Files for all others.
+const (
+	// Files makes one file for each dataset and period.
+	Files Layout = "files"
+	// Document makes one file for each period, with every dataset in it.
+	Document Layout = "document"
+)
+
+// An Interval says how a range is cut into files.
+type Interval string
+
+// The intervals. The empty Interval means None.
+const (
+	None  Interval = "none"
+	Hour  Interval = "hour"
+	Day   Interval = "day"
+	Week  Interval = "week" // ISO: Monday to Sunday
+	Month Interval = "month"
+)
+
+// The codecs, here for the convenience of those who write requests.
+const (
+	NoCompression = format.None
+	Gzip          = format.Gzip
+	Zstd          = format.Zstd
+)
+
+// A Request asks for an export.
+type Request struct {
+	// Tenant is whose data it is. Required.
+	Tenant string `json:"tenant"`
+	// Actor is who asks; it stands in the audit log.
+	Actor string `json:"actor,omitempty"`
+	// Kind tells products apart, "snapshot" and "archive": each has an active
+	// slot of its own. Default: "export".
+	Kind string `json:"kind,omitempty"`
+	// Slot is the name of the active slot that the export takes within its
+	// tenant. Default: Kind.
+	Slot string `json:"slot,omitempty"`
+	// IdempotencyKey makes repeated calls return the same job.
+	IdempotencyKey string `json:"-"`
+
+	// All takes every dataset that is on for the tenant, Areas every one of
+	// those areas, Datasets the named ones. Exactly one of the three is set.
+	All      bool        `json:"all,omitempty"`
+	Areas    []string    `json:"areas,omitempty"`
+	Datasets []Selection `json:"datasets,omitempty"`
+
+	// From and To bound the rows' time, half-open. A zero bound is none; with
+	// an Interval the data's own first or last time takes its place.
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
+	// Zone is the IANA zone whose days and months the Interval means. Default: "UTC".
+	Zone     string   `json:"zone,omitempty"`
+	Interval Interval `json:"interval,omitempty"`
+	// SkipEmpty leaves out files without rows.
+	SkipEmpty bool `json:"skip_empty,omitempty"`
+
+	// Format is the name of one of Config.Formats, Profile tells those of one
+	// name apart; the first that matches is taken.
+	Format      string             `json:"format"`
+	Profile     string             `json:"profile,omitempty"`
+	Compression format.Compression `json:"compression,omitempty"`
+	Layout      Layout             `json:"layout,omitempty"`
+	// Destination names where to, among those that Config.Destination knows.
+	Destination string `json:"destination,omitempty"`
+
+	retryOf string
+}
+
+// A Selection picks a dataset, and what of it.
+type Selection struct {
+	// Name of the dataset.
+	Name string `json:"name"`
+	// Columns in output order. Default: every field that is neither secret
+	// nor off by default, in the schema's order.
+	Columns []string `json:"columns,omitempty"`
+	// Filters must all hold for a row.
+	Filters []source.Filter `json:"filters,omitempty"`
+}
+
+// withDefaults returns the request with its defaults filled in, so that equal
+// requests are stored and fingerprinted alike.
+func (r Request) withDefaults() Request {
+	if r.Kind == "" {
+		r.Kind = "export"
+	}
+	if r.Slot == "" {
+		r.Slot = r.Kind
+	}
+	if r.Zone == "" {
+		r.Zone = "UTC"
+	}
+	if r.Interval == "" {
+		r.Interval = None
+	}
+	if !r.From.IsZero() {
+		r.From = r.From.UTC().Truncate(time.Microsecond)
+	}
+	if !r.To.IsZero() {
+		r.To = r.To.UTC().Truncate(time.Microsecond)
+	}
+	return r
+}
+
+// fingerprint tells equal requests apart from others with the same key. Who
+// asks is part of it.
+func (r Request) fingerprint() (string, queue.Payload, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return "", queue.Payload{}, err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:]), queue.Payload{Version: payloadVersion, Data: data}, nil
+}
+
+// zone loads the time zone, which the empty name and "Local" do not name.
+func (r Request) zone() (*time.Location, error) {
+	if r.Zone == "" || r.Zone == "UTC" {
+		return time.UTC, nil
+	}
+	if r.Zone == "Local" {
+		return nil, fmt.Errorf("export: %q depends on the machine", r.Zone)
+	}
+	return time.LoadLocation(r.Zone)
+}
+
+func (r Request) unit() calendar.Unit { return calendar.Unit(r.Interval) }
+
+// bounded reports whether rows are restricted by time.
+func (r Request) bounded() bool {
+	return !r.From.IsZero() || !r.To.IsZero() || r.unit().Cuts()
+}
+
+// Summary says in one line what was asked for.
+func (r Request) Summary() string {
+	var parts []string
+	switch {
+	case r.All:
+		parts = append(parts, "everything")
+	case len(r.Areas) > 0:
+		parts = append(parts, strings.Join(r.Areas, ", "))
+	default:
+		var names []string
+		for _, s := range r.Datasets {
+			names = append(names, s.Name)
+		}
+		parts = append(parts, strings.Join(names, ", "))
+	}
+	if r.bounded() {
+		parts = append(parts, r.rangeSummary())
+	}
+	if r.unit().Cuts() {
+		parts = append(parts, "one file per "+string(r.Interval))
+	}
+	name := r.Format
+	if r.Profile != "" {
+		name += " (" + r.Profile + ")"
+	}
+	if r.Compression != "" && r.Compression != format.None {
+		name += ", " + string(r.Compression)
+	}
+	return strings.Join(append(parts, name), " · ")
+}
+
+func (r Request) rangeSummary() string {
+	loc, err := r.zone()
+	if err != nil {
+		loc = time.UTC
+	}
+	show := func(t time.Time, open string) string {
+		if t.IsZero() {
+			return open
+		}
+		if l := t.In(loc); l.Equal(calendar.Instant(calendar.Floor(calendar.Reading(t, loc), calendar.Day), loc)) {
+			return l.Format(time.DateOnly)
+		}
+		return t.In(loc).Format("2006-01-02 15:04:05")
+	}
+	return show(r.From, "the beginning") + " until " + show(r.To, "the end") + " " + r.Zone
+}
+
+// problems collects everything that is wrong with a request.
+type problems []Problem
+
+func (p *problems) add(code Code, field, hint, message string, args ...any) {
+	*p = append(*p, Problem{Code: code, Field: field, Message: fmt.Sprintf(message, args...), Hint: hint})
+}
+
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &Error{Code: CodeUnprocessable, Message: "the request cannot be taken", Problems: p}
+}
+
+// check reports what is wrong with the request by itself, apart from the catalog.
+func (r Request) check(e *Engine, p *problems) {
+	if r.Tenant == "" {
+		p.add(CodeRequired, "tenant", "say whose data to export", "is missing")
+	}
+	if _, err := r.zone(); err != nil {
+		p.add(CodeUnknownZone, "zone", "use an IANA name such as Europe/Berlin, or UTC", "%q is not a time zone", r.Zone)
+	}
+	if !r.unit().Valid() {
+		p.add(CodeUnknownInterval, "interval", "use none, hour, day, week or month", "%q is not an interval", r.Interval)
+	}
+	if !r.From.IsZero() && !r.To.IsZero() && !r.From.Before(r.To) {
+		p.add(CodeBadRange, "to", "choose an end after the start", "is not after from")
+	}
+	for _, bound := range []struct {
+		field string
+		t     time.Time
+	}{{"from", r.From}, {"to", r.To}} {
+		if y := bound.t.Year(); y < 1 || y > 9999 {
+			p.add(CodeBadRange, bound.field, "choose a year from 1 to 9999", "is out of range")
+		}
+	}
+	chosen := 0
+	for _, set := range []bool{r.All, len(r.Areas) > 0, len(r.Datasets) > 0} {
+		if set {
+			chosen++
+		}
+	}
+	switch {
+	case chosen == 0:
+		p.add(CodeEmptySelection, "datasets", "set all, or list areas or datasets", "nothing is selected")
+	case chosen > 1:
+		p.add(CodeExclusive, "datasets", "set only one of all, areas and datasets", "all, areas and datasets exclude each other")
+	}
+	r.checkFormat(e, p)
+}
+
+func (r Request) checkFormat(e *Engine, p *problems) {
+	f := e.formatter(r.Format, r.Profile)
+	if f == nil {
+		p.add(CodeUnknownFormat, "format", "use one of "+strings.Join(e.formatNames(), ", "), "%q is not a format here", strings.TrimSuffix(r.Format+"/"+r.Profile, "/"))
+	} else if _, _, err := encoding(f, r.Compression); err != nil {
+		p.add(CodeBadCompression, "compression", "use none, gzip or zstd where the format allows it", "%v", err)
+	}
+	switch r.Layout {
+	case "", Files:
+	case Document:
+		if _, ok := f.(format.DocumentFormatter); f != nil && !ok {
+			p.add(CodeBadLayout, "layout", "use files, or a format such as json", "%s cannot hold several datasets in one file", r.Format)
+		}
+	default:
+		p.add(CodeBadLayout, "layout", "use files or document", "%q is not a layout", r.Layout)
+	}
+}
+
+// encoding resolves a format and a compression: the formatter to use, and the
+// codec to put around it.
+func encoding(f format.Formatter, c format.Compression) (format.Formatter, format.Compression, error) {
+	if c != "" && !c.Valid() {
+		return nil, "", fmt.Errorf("%q is not a compression", c)
+	}
+	if inner, ok := f.(format.Compressing); ok {
+		f, err := inner.WithCompression(c)
+		return f, format.None, err
+	}
+	if _, ok := f.(format.BlockFormatter); !ok && c != "" && c != format.None {
+		return nil, "", fmt.Errorf("%s cannot be compressed with %s", f.Info().Name, c)
+	}
+	if c == "" {
+		c = format.None
+	}
+	return f, c, nil
+}
+
+// layout resolves the empty Layout.
+func (r Request) layout(f format.Formatter) Layout {
+	if r.Layout != "" {
+		return r.Layout
+	}
+	if _, ok := f.(format.DocumentFormatter); ok {
+		return Document
+	}
+	return Files
+}
+
+// formatter returns the format with that name, or nil.
+func (e *Engine) formatter(name, profile string) format.Formatter {
+	for _, f := range e.config.Formats {
+		if info := f.Info(); info.Name == name && (profile == "" || info.Profile == profile) {
+			return f
+		}
+	}
+	return nil
+}
+
+func (e *Engine) formatNames() []string {
+	var names []string
+	for _, f := range e.config.Formats {
+		info := f.Info()
+		if info.Profile != "" {
+			info.Name += " (" + info.Profile + ")"
+		}
+		names = append(names, info.Name)
+	}
+	slices.Sort(names)
+	return names
+}

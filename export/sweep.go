@@ -1,0 +1,212 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/sink"
+)
+
+// sweepLoop sweeps now, at every Config.Sweep, and when a job has ended here.
+func (e *Engine) sweepLoop(ctx context.Context) {
+	tick := time.NewTicker(e.config.Sweep)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
+			e.config.Logger.WarnContext(ctx, "sweeping", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-e.sweepNow:
+		case <-tick.C:
+		}
+	}
+}
+
+// sweepPage is how many due things are looked at in one step.
+const sweepPage = 100
+
+// Sweep does once what a running engine does every Config.Sweep: it takes back
+// expired leases, fails jobs past their deadline, expires files, and removes
+// what attempts have left behind. It returns the errors of all that it could
+// not do; those are tried again by the next sweep.
+func (e *Engine) Sweep(ctx context.Context) error {
+	var failed []error
+	for {
+		// What failed stays due and comes first again: look beyond it.
+		due, err := e.config.Store.Due(ctx, sweepPage+len(failed))
+		if err != nil {
+			return errors.Join(append(failed, err)...)
+		}
+		var now []error
+		for _, d := range due {
+			if err := e.settle(ctx, d); err != nil {
+				now = append(now, fmt.Errorf("%s of job %s: %w", d.Kind, d.Job.ID, err))
+			}
+		}
+		stuck := len(now) == len(due) || len(due) < sweepPage+len(failed)
+		failed = now
+		if stuck || ctx.Err() != nil {
+			return errors.Join(failed...)
+		}
+	}
+}
+
+// settle does one due thing. That another sweeper was quicker is no error.
+func (e *Engine) settle(ctx context.Context, d queue.Due) error {
+	var err error
+	switch d.Kind {
+	case queue.DueLease:
+		reason := &Error{
+			Code: CodeWorkerLost, Job: d.Job.ID, Stage: string(d.Part.Kind), Retryable: true,
+			Message: "the worker was lost again and again", Hint: "look at why its process died, then run the export again",
+		}
+		_, err = e.config.Store.Finish(ctx, queue.Finish{
+			Tenant: d.Job.Tenant, Job: d.Job.ID, Number: d.Part.Number, Fence: d.Part.Fence,
+			Outcome: queue.LeaseOver, Reason: reason.payload(), MaxCrashes: e.config.MaxCrashes,
+		}, e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
+		e.ring(ctx)
+	case queue.DueDeadline:
+		reason := &Error{
+			Code: CodeLimitDuration, Job: d.Job.ID, Retryable: true,
+			Message: "the export did not end in the time it was given", Hint: "choose a shorter range, or look whether workers run",
+		}
+		_, err = e.config.Store.Update(ctx, queue.Update{Tenant: d.Job.Tenant, Job: d.Job.ID, Event: queue.Fail, Reason: reason.payload()},
+			e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
+		e.worker.Stop(d.Job.ID)
+	case queue.DueExpiry:
+		err = e.expire(ctx, d.Job)
+	case queue.DueCleaning:
+		err = e.clean(ctx, d.Job)
+	}
+	if errors.Is(err, queue.ErrFenced) || errors.Is(err, queue.ErrBadTransition) || errors.Is(err, queue.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// expire removes the files of a job past its expiry, then lets the row say so.
+func (e *Engine) expire(ctx context.Context, j queue.Job) error {
+	if err := e.removeObjects(ctx, j, nil); err != nil {
+		return err
+	}
+	return e.markExpired(ctx, j)
+}
+
+func (e *Engine) markExpired(ctx context.Context, j queue.Job) error {
+	_, err := e.config.Store.Update(ctx, queue.Update{Tenant: j.Tenant, Job: j.ID, Event: queue.Expire},
+		e.ended(j, eventExpired, queue.Payload{}, queue.Expired))
+	if errors.Is(err, queue.ErrBadTransition) {
+		return nil // another sweeper was quicker
+	}
+	return storeError(j.ID, err)
+}
+
+// clean removes what attempts of an ended job have left behind. The first pass
+// comes at once, the second after Config.CleanAfter: a worker that has lost its
+// lease without knowing can write for a short while.
+func (e *Engine) clean(ctx context.Context, j queue.Job) error {
+	keep, err := e.kept(ctx, j)
+	switch {
+	case errors.Is(err, sink.ErrNotFound):
+		// Somebody removed the manifest. Without it nothing says which objects
+		// count, so none is touched.
+		e.config.Logger.WarnContext(ctx, "a manifest is gone", "tenant", j.Tenant, "job", j.ID)
+	case err != nil:
+		return err
+	default:
+		if err := e.removeObjects(ctx, j, keep); err != nil {
+			return err
+		}
+	}
+	u := queue.Update{Tenant: j.Tenant, Job: j.ID, Event: queue.Clean}
+	if j.Cleanings == 0 {
+		u.Again = e.config.CleanAfter
+	}
+	_, err = e.config.Store.Update(ctx, u, nil)
+	return err
+}
+
+// kept returns the keys of a completed job's objects that count; none for all
+// other jobs.
+func (e *Engine) kept(ctx context.Context, j queue.Job) (map[string]bool, error) {
+	if j.State != queue.Completed {
+		return nil, nil
+	}
+	m, _, err := e.archive(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	keep := map[string]bool{m.Key: true, m.Key + signatureExt: true}
+	for _, f := range m.Files {
+		keep[f.Key] = true
+	}
+	return keep, nil
+}
+
+// removeObjects deletes all objects of a job but those to keep, and what
+// unfinished writers left of others.
+func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string]bool) error {
+	pl, err := e.loadPlan(ctx, j)
+	if errors.Is(err, errNoPlan) {
+		return nil // without a plan nothing was written
+	}
+	if err != nil {
+		return err
+	}
+	var r Request
+	if err := decodePayload(j.Request, &r); err != nil {
+		return err
+	}
+	d, err := e.destination(ctx, j, r)
+	if err != nil {
+		return err
+	}
+	for _, dir := range pl.Folders {
+		var garbage []string
+		for o, err := range d.Sink.List(ctx, dir+"/") {
+			if err != nil {
+				return err
+			}
+			if !keep[o.Key] {
+				garbage = append(garbage, o.Key)
+			}
+		}
+		for _, key := range garbage {
+			if err := d.Sink.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+		// The job has ended: every unfinished writer here is too late.
+		if _, err := sink.Clean(ctx, d.Sink, dir+"/", e.config.Now().Add(24*time.Hour)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// archive reads the manifest that a completed job names, proves that it is the
+// one that was written, and says where it lies.
+func (e *Engine) archive(ctx context.Context, j queue.Job) (*Manifest, Destination, error) {
+	var res result
+	if err := decodePayload(j.Result, &res); err != nil {
+		return nil, Destination{}, err
+	}
+	d, err := e.destination(ctx, j, Request{Destination: res.Destination})
+	if err != nil {
+		return nil, d, err
+	}
+	var data []byte
+	if err := readVerified(ctx, d.Sink, res.Key, res.Bytes, res.SHA256, func(r io.Reader) (err error) {
+		data, err = io.ReadAll(io.LimitReader(r, maxManifest))
+		return err
+	}); err != nil {
+		return nil, d, err
+	}
+	m, err := decodeManifest(res.Key, data)
+	return m, d, err
+}

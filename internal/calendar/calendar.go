@@ -1,0 +1,165 @@
+// Package calendar cuts ranges of time into hours, days, weeks and months as the
+// clock on a wall somewhere shows them: with days of 23 and 25 hours, midnights
+// that do not exist or come twice, and hours that are repeated.
+package calendar
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Unit is what a range is cut into.
+type Unit string
+
+// The units. Whole, and the empty Unit, leave the range as one.
+const (
+	Whole Unit = "none"
+	Hour  Unit = "hour"
+	Day   Unit = "day"
+	Week  Unit = "week" // ISO: Monday to Sunday
+	Month Unit = "month"
+)
+
+// Valid reports whether u is one of the units, or empty.
+func (u Unit) Valid() bool {
+	switch u {
+	case "", Whole, Hour, Day, Week, Month:
+		return true
+	}
+	return false
+}
+
+// Cuts reports whether u makes more than one of a range.
+func (u Unit) Cuts() bool { return u != "" && u != Whole }
+
+// A Period is one half-open stretch of time. Label names it in keys and file
+// names. The wall readings, given in UTC, are the same bounds for columns
+// without a zone: they tile wall-clock time as the instants tile time, also
+// where a clock is set back.
+type Period struct {
+	From, To         time.Time
+	WallFrom, WallTo time.Time
+	Label            string
+}
+
+// Cut tiles [from, to) by the unit, on the wall clock of loc. It stops
+// with an error once there are more than limit; ends is then where the last
+// of those that fit ends.
+func Cut(from, to time.Time, unit Unit, loc *time.Location, limit int) (out []Period, ends time.Time, err error) {
+	wall := Reading(from, loc)
+	if !unit.Cuts() {
+		return []Period{{From: from, To: to, WallFrom: wall, WallTo: Reading(to, loc)}}, to, nil
+	}
+	for from.Before(to) {
+		if len(out) == limit {
+			return nil, out[limit-1].To, fmt.Errorf("more than %d periods", limit)
+		}
+		next, nextWall := Next(from, unit, loc)
+		if !next.Before(to) {
+			next, nextWall = to, Reading(to, loc)
+		}
+		if nextWall.Before(wall) {
+			nextWall = wall
+		}
+		out = append(out, Period{From: from, To: next, WallFrom: wall, WallTo: nextWall, Label: label(from, unit, loc)})
+		from, wall = next, nextWall
+	}
+	return out, to, nil
+}
+
+// Reading returns what the clock on the wall shows at t, as a time in UTC.
+func Reading(t time.Time, loc *time.Location) time.Time {
+	_, offset := t.In(loc).Zone()
+	return t.Add(time.Duration(offset) * time.Second).UTC()
+}
+
+// Instant returns the first instant at which the clock on the wall of loc
+// shows wall (a time in UTC) or later: midnight may not exist, or come twice.
+func Instant(wall time.Time, loc *time.Location) time.Time {
+	t := wall.Add(-16 * time.Hour).In(loc) // no zone is further from UTC
+	for {
+		_, end := t.ZoneBounds()
+		_, offset := t.Zone()
+		candidate := wall.Add(-time.Duration(offset) * time.Second)
+		if candidate.Before(t) {
+			candidate = t
+		}
+		if end.IsZero() || candidate.Before(end) {
+			return candidate.UTC()
+		}
+		t = end.In(loc)
+	}
+}
+
+// Next returns the first boundary after t, and the wall reading that
+// it stands for.
+func Next(t time.Time, unit Unit, loc *time.Location) (time.Time, time.Time) {
+	if unit == Hour {
+		next := nextHour(t, loc)
+		return next, Reading(next, loc)
+	}
+	wall := Floor(Reading(t, loc), unit)
+	for {
+		switch unit {
+		case Day:
+			wall = wall.AddDate(0, 0, 1)
+		case Week:
+			wall = wall.AddDate(0, 0, 7)
+		default:
+			wall = wall.AddDate(0, 1, 0)
+		}
+		if next := Instant(wall, loc); next.After(t) {
+			return next, wall
+		}
+	}
+}
+
+// nextHour is the next full hour on the wall, or the moment at which the clock
+// is changed when that comes first: so that a repeated hour is a period of its own.
+func nextHour(t time.Time, loc *time.Location) time.Time {
+	local := t.In(loc)
+	_, offset := local.Zone()
+	shift := time.Duration(offset) * time.Second
+	next := t.UTC().Add(shift).Truncate(time.Hour).Add(time.Hour).Add(-shift)
+	if _, end := local.ZoneBounds(); !end.IsZero() && end.Before(next) {
+		return end.UTC()
+	}
+	return next
+}
+
+// Floor floors a wall reading to the start of its period.
+func Floor(wall time.Time, unit Unit) time.Time {
+	y, m, d := wall.Date()
+	switch unit {
+	case Hour:
+		return wall.Truncate(time.Hour)
+	case Week:
+		d -= (int(wall.Weekday()) + 6) % 7
+	case Month:
+		d = 1
+	}
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// label names the period that begins at from: 2026-10, 2026-W43, 2026-10-25,
+// 2026-10-25T02, and with the offset behind the hour outside of UTC, since an
+// hour can come twice.
+func label(from time.Time, unit Unit, loc *time.Location) string {
+	local := from.In(loc)
+	switch unit {
+	case Hour:
+		if loc == time.UTC {
+			return local.Format("2006-01-02T15")
+		}
+		return local.Format("2006-01-02T15-0700")
+	case Day:
+		return local.Format(time.DateOnly)
+	case Week:
+		y, w := local.ISOWeek()
+		return fmt.Sprintf("%04d-W%02d", y, w)
+	case Month:
+		return local.Format("2006-01")
+	default:
+		return ""
+	}
+}

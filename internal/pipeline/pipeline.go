@@ -1,0 +1,219 @@
+// Package pipeline moves the rows of one reader through a format into a writer:
+// read, check, encode, compress, checksum. Reading, encoding on all workers, and
+// writing overlap; a fixed ring of reused units is both the bound on memory
+// and the back-pressure. Bytes and order do not depend on the number of workers.
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/exportyard/exportyard/format"
+	"github.com/exportyard/exportyard/source"
+)
+
+// A Spec says how rows become bytes.
+type Spec struct {
+	// Schema of the batches; the first Columns of it are written.
+	Schema  source.Schema
+	Columns int
+	// Check is called with each batch before it is encoded, by several
+	// goroutines at once.
+	Check func(*source.Batch) error
+	// Format encodes. Where it is a BlockFormatter, Compression goes around it.
+	Format      format.Formatter
+	Compression format.Compression
+	// Level of the compression; 0 is the codec's default.
+	Level int
+	// Piece leaves out what stands before and after the rows: the output is
+	// to be joined with others.
+	Piece bool
+	// Workers encode at once. At least 1.
+	Workers int
+	// Progress, if not nil, counts as rows are written.
+	Progress *Progress
+}
+
+// Progress counts what has been written so far. It is safe for concurrent use.
+type Progress struct{ Rows, Bytes atomic.Int64 }
+
+// A Result describes what was written.
+type Result struct {
+	// ReadRows were counted where they were read, Rows where they were written.
+	ReadRows, Rows int64
+	// Stored is of what went to the writer, Raw of the bytes before compression.
+	Stored Digest
+	Raw    format.Sum
+}
+
+// A Digest tells stored bytes apart from all others.
+type Digest struct {
+	Bytes  int64
+	SHA256 [32]byte
+	CRC32  uint32
+}
+
+// A PanicError is a panic of a source or a format, caught.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error names the panic without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// A ReadError is an error of the reader, and a WriteError one of the writer:
+// whoever handles the failure needs to know whose it was.
+type ReadError struct{ Err error }
+
+// Error returns the reader's own text.
+func (e *ReadError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reader's error.
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// A WriteError is an error of the writer.
+type WriteError struct{ Err error }
+
+// Error returns the writer's own text.
+func (e *WriteError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the writer's error.
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Run reads r to its end and writes the file or piece to w. It does not close
+// either. It returns when nothing of its own runs any more.
+func Run(ctx context.Context, r source.Reader, w io.Writer, spec Spec) (Result, error) {
+	out := NewMeter(ctx, w, spec.Progress)
+	res, err := run(ctx, r, out, spec)
+	if err != nil {
+		return Result{}, err
+	}
+	res.Stored = out.Digest()
+	return res, nil
+}
+
+func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (Result, error) {
+	blocks, ok := spec.Format.(format.BlockFormatter)
+	if !ok {
+		return runWhole(ctx, r, out, spec)
+	}
+	enc, err := blocks.Blocks(spec.Schema[:spec.Columns])
+	if err != nil {
+		return Result{}, err
+	}
+	return runBlocks(ctx, r, out, enc, spec)
+}
+
+// readBatch fills b and turns a panic of the source into an error.
+func readBatch(ctx context.Context, r source.Reader, b *source.Batch) (err error) {
+	defer Recovered(&err)
+	b.Reset()
+	err = r.Read(ctx, b)
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err != nil:
+		return &ReadError{err}
+	case b.Len() == 0:
+		return &ReadError{errors.New("the source returned an empty batch before the end")}
+	}
+	return nil
+}
+
+// Recovered, deferred, turns a panic into a [PanicError].
+func Recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
+
+// runWhole serves the formats that are written by one goroutine, in order.
+func runWhole(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Result, err error) {
+	defer Recovered(&err)
+	fw, err := spec.Format.NewWriter(out, spec.Schema[:spec.Columns])
+	if err != nil {
+		return Result{}, err
+	}
+	b := source.NewBatch(spec.Schema, 0, 0)
+	for {
+		err := readBatch(ctx, r, b)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		res.ReadRows += int64(b.Len())
+		if err := spec.Check(b); err != nil {
+			return Result{}, err
+		}
+		if err := fw.Write(b.Project(spec.Columns)); err != nil {
+			return Result{}, err
+		}
+		res.Rows += int64(b.Len())
+		out.rows(b.Len())
+	}
+	if err := fw.Close(); err != nil {
+		return Result{}, err
+	}
+	res.Raw = format.Sum{Bytes: out.bytes, CRC32: out.crc}
+	return res, nil
+}
+
+// A Meter counts and hashes what goes to a writer.
+type Meter struct {
+	ctx      context.Context
+	w        io.Writer
+	sha      hash.Hash
+	crc      uint32
+	bytes    int64
+	progress *Progress
+}
+
+// NewMeter returns a meter in front of w. ctx bounds its life; p may be nil.
+func NewMeter(ctx context.Context, w io.Writer, p *Progress) *Meter {
+	if p == nil {
+		p = new(Progress)
+	}
+	return &Meter{ctx: ctx, w: w, sha: sha256.New(), progress: p}
+}
+
+// Write refuses once the context is canceled: a worker that has lost its lease
+// must not write another byte. Errors of the writer are [WriteError]s.
+func (m *Meter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if m.ctx.Err() != nil {
+		return 0, context.Cause(m.ctx)
+	}
+	n, err := m.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return n, &WriteError{err}
+	}
+	m.sha.Write(p)
+	m.crc = crc32.Update(m.crc, crc32.IEEETable, p)
+	m.bytes += int64(n)
+	m.progress.Bytes.Add(int64(n))
+	return n, nil
+}
+
+// Digest returns what has been written so far.
+func (m *Meter) Digest() Digest {
+	d := Digest{Bytes: m.bytes, CRC32: m.crc}
+	m.sha.Sum(d.SHA256[:0])
+	return d
+}
+
+func (m *Meter) rows(n int) { m.progress.Rows.Add(int64(n)) }

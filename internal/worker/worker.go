@@ -1,0 +1,243 @@
+// Package worker takes parts from a job store, does them, and holds their leases
+// meanwhile. What a part is about is its handler's business.
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/exportyard/exportyard/internal/backoff"
+	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/queue"
+)
+
+// Why a worker has to put a part down: causes of its context's end. None of
+// them is an error of the part.
+var (
+	ErrStopping   = errors.New("the engine is stopping")
+	ErrLeaseLost  = errors.New("the lease was lost")
+	ErrLeaseStale = errors.New("the lease could not be renewed in time")
+	ErrJobEnded   = errors.New("the job has ended")
+)
+
+// Config of a [Worker]. Every field but Logger is required.
+type Config struct {
+	Store      queue.JobStore
+	Dispatcher queue.Dispatcher
+	Logger     *slog.Logger
+	// Name is unique to the life of this worker.
+	Name string
+	// Do does one part. It returns how the part ended, an error already turned
+	// into an outcome, and the entries that go with it. ctx ends with one of
+	// the causes above when the part has to be put down; nothing may be
+	// written any more then.
+	Do func(ctx context.Context, h *Held) (queue.Finish, []queue.Entry)
+	// Settled is called after a part's end is in the store, with the job after it.
+	Settled func(ctx context.Context, h *Held, f queue.Finish, j queue.Job)
+	// Parts is how many are done at once.
+	Parts int
+	// Lease, Poll and Grace as in export.Config.
+	Lease, Poll, Grace time.Duration
+	// Retry shapes the delays between tries to report a part.
+	Retry backoff.Policy
+}
+
+// A Worker is one claim loop, one renewing goroutine, and a goroutine a part.
+type Worker struct {
+	config Config
+
+	mu      sync.Mutex
+	holding map[key]*Held
+	changed chan struct{} // closed, and made anew, when a part has ended
+}
+
+type key struct {
+	job    string
+	number int
+}
+
+// A Held is a part that this worker holds.
+type Held struct {
+	Job      queue.Job
+	Part     queue.Part
+	Progress pipeline.Progress
+
+	renewed int64 // rows that the store knows of
+	cancel  context.CancelCauseFunc
+	// stale cancels the part when no renewal was confirmed in time: before the
+	// lease ends, so that two never write at once.
+	stale *time.Timer
+}
+
+// New returns a worker that does nothing until it runs.
+func New(c Config) *Worker {
+	return &Worker{config: c, holding: make(map[key]*Held), changed: make(chan struct{})}
+}
+
+// Run works until ctx ends. It then takes no more parts, lets running ones
+// finish for Grace, puts the rest back, and returns when nothing of it runs
+// any more.
+func (w *Worker) Run(ctx context.Context) {
+	working, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(nil)
+	renewing, stopRenewing := context.WithCancel(working)
+	defer stopRenewing()
+	var parts, loops sync.WaitGroup
+	wake := make(chan struct{}, 1)
+	loops.Go(func() { w.renewLoop(renewing) })
+	loops.Go(func() { w.listen(ctx, wake) })
+	w.claimLoop(ctx, wake, func(h *Held, asked time.Time) {
+		ctx := w.take(working, h, asked)
+		parts.Go(func() {
+			defer nudge(wake)
+			w.work(ctx, h)
+		})
+	})
+	grace := time.AfterFunc(w.config.Grace, func() { abandon(ErrStopping) })
+	defer grace.Stop()
+	parts.Wait()
+	stopRenewing()
+	loops.Wait()
+}
+
+func nudge(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// listen turns rings of the dispatcher into wake-ups.
+func (w *Worker) listen(ctx context.Context, wake chan<- struct{}) {
+	for ctx.Err() == nil {
+		if err := w.config.Dispatcher.Wait(ctx); err != nil {
+			if ctx.Err() == nil {
+				w.config.Logger.WarnContext(ctx, "waiting for a ring", "err", err)
+				pause(ctx, w.config.Poll)
+			}
+			continue
+		}
+		nudge(wake)
+	}
+}
+
+// pause waits for d or for the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// claimLoop claims parts for free hands and hands them to start, until ctx ends.
+func (w *Worker) claimLoop(ctx context.Context, wake <-chan struct{}, start func(*Held, time.Time)) {
+	poll := time.NewTicker(w.config.Poll)
+	defer poll.Stop()
+	for ctx.Err() == nil {
+		asked := time.Now()
+		claimed := w.claim(ctx)
+		for _, c := range claimed {
+			start(&Held{Job: c.Job, Part: c.Part}, asked)
+		}
+		if len(claimed) > 0 {
+			continue // until the store has no more or there is no free hand
+		}
+		select {
+		case <-wake:
+		case <-poll.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// claim asks the store for as many parts as there are free hands.
+func (w *Worker) claim(ctx context.Context) []queue.Claimed {
+	w.mu.Lock()
+	busy, suspect := len(w.holding), false
+	for _, h := range w.holding {
+		suspect = suspect || h.Part.Suspect
+	}
+	w.mu.Unlock()
+	if suspect || busy >= w.config.Parts {
+		return nil
+	}
+	// The answer is wanted also when ctx ends meanwhile: otherwise parts would
+	// stay leased to nobody.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.config.Lease/4)
+	defer cancel()
+	claimed, err := w.config.Store.Claim(ctx, queue.Claim{
+		Worker: w.config.Name, Limit: w.config.Parts - busy, Alone: busy == 0, Lease: w.config.Lease,
+	})
+	if err != nil {
+		w.config.Logger.WarnContext(ctx, "claiming work", "err", err)
+	}
+	return claimed
+}
+
+// take notes a claimed part as held and returns the context of its work.
+func (w *Worker) take(working context.Context, h *Held, asked time.Time) context.Context {
+	ctx, cancel := context.WithCancelCause(working)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.cancel = cancel
+	h.stale = time.AfterFunc(time.Until(asked.Add(w.staleAfter())), func() { cancel(ErrLeaseStale) })
+	w.holding[key{h.Job.ID, h.Part.Number}] = h
+	return ctx
+}
+
+// staleAfter is how long a part goes on without a confirmed renewal.
+func (w *Worker) staleAfter() time.Duration { return w.config.Lease * 2 / 3 }
+
+// work does one part and reports how it ended.
+func (w *Worker) work(ctx context.Context, h *Held) {
+	defer h.cancel(nil)
+	defer h.stale.Stop()
+	f, entries := w.config.Do(ctx, h)
+	j, f, reported := w.report(ctx, h, f, entries)
+	w.mu.Lock()
+	delete(w.holding, key{h.Job.ID, h.Part.Number})
+	close(w.changed)
+	w.changed = make(chan struct{})
+	w.mu.Unlock()
+	if reported {
+		w.config.Settled(ctx, h, f, j)
+	}
+}
+
+// report tells the store how a part ended. Whoever has lost the part says
+// nothing: the store knows better.
+func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []queue.Entry) (queue.Job, queue.Finish, bool) {
+	log := w.config.Logger.With("tenant", h.Job.Tenant, "job", h.Job.ID, "part", h.Part.Number, "fence", h.Part.Fence)
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, ErrLeaseLost), errors.Is(cause, ErrLeaseStale), errors.Is(cause, ErrJobEnded):
+		log.InfoContext(ctx, "part put down", "cause", cause)
+		return queue.Job{}, f, false
+	case errors.Is(cause, ErrStopping) && f.Outcome != queue.Seal:
+		f, entries = queue.Finish{Outcome: queue.Release}, nil
+	}
+	f.Tenant, f.Job, f.Number, f.Fence = h.Job.Tenant, h.Job.ID, h.Part.Number, h.Part.Fence
+	// The report is made even when the work was canceled, for as long as the
+	// lease can be counted on.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.staleAfter())
+	defer cancel()
+	for n := 1; ; n++ {
+		j, err := w.config.Store.Finish(ctx, f, entries)
+		switch {
+		case err == nil:
+			return j, f, true
+		case errors.Is(err, queue.ErrFenced), errors.Is(err, queue.ErrBadTransition), errors.Is(err, queue.ErrNotFound):
+			log.InfoContext(ctx, "part was taken away", "err", err)
+			return queue.Job{}, f, false
+		}
+		log.WarnContext(ctx, "reporting a part", "err", err)
+		pause(ctx, w.config.Retry.Delay(n, nil))
+		if ctx.Err() != nil {
+			return queue.Job{}, f, false
+		}
+	}
+}
