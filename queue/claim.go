@@ -35,8 +35,7 @@ func (c Claim) Pick(offers []Offer, now time.Time) []Claimed {
 				continue
 			}
 			given = true
-			// A process that has one hand runs nothing beside this part.
-			picked = append(picked, c.lease(offers[i].Job, p, c.Alone && c.Limit == 1, now))
+			picked = append(picked, c.lease(offers[i].Job, p, now))
 			if len(picked) == c.Limit {
 				return picked
 			}
@@ -51,7 +50,7 @@ func (c Claim) suspect(offers []Offer, now time.Time) (Claimed, bool) {
 	for _, o := range offers {
 		for _, p := range o.Parts {
 			if p.Suspect && Claimable(o.Job, p, true, now) {
-				return c.lease(o.Job, p, true, now), true
+				return c.lease(o.Job, p, now), true
 			}
 		}
 	}
@@ -72,8 +71,8 @@ func claimable(o Offer, n int, now time.Time) (Part, bool) {
 	return Part{}, false
 }
 
-func (c Claim) lease(j Job, p Part, alone bool, now time.Time) Claimed {
+func (c Claim) lease(j Job, p Part, now time.Time) Claimed {
 	// A claimable part is ready, so this is no error.
-	p, _ = p.Claim(c.Worker, alone, now, c.Lease)
+	p, _ = p.Claim(c.Worker, c.Alone, now, c.Lease)
 	return Claimed{Job: j.Started(now), Part: p}
 }

@@ -39,11 +39,13 @@ func newParts(j Job, parts []Part, first int, kind PartKind) []Part {
 }
 
 // EntriesIn returns those of the entries that a change appends when it leaves
-// the job in state: the unconditional ones, and those for this state.
+// the job in state: the unconditional ones, and those for this state. Their
+// condition is met and not kept.
 func EntriesIn(state State, entries []Entry) []Entry {
 	kept := make([]Entry, 0, len(entries))
 	for _, e := range entries {
 		if e.When == "" || e.When == state {
+			e.When = ""
 			kept = append(kept, e)
 		}
 	}

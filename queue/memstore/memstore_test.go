@@ -1,0 +1,19 @@
+package memstore_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/exportyard/exportyard/queue/memstore"
+	"github.com/exportyard/exportyard/queue/queuetest"
+)
+
+func TestR14_Conformance(t *testing.T) {
+	t.Parallel()
+	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
+		var ahead atomic.Int64
+		store := memstore.New(&memstore.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+		return queuetest.Harness{Store: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) }}
+	})
+}
