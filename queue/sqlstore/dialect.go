@@ -1,0 +1,35 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// A Dialect says which database a store is on.
+type Dialect string
+
+// SQLite is SQLite 3.35 or newer, in a file.
+const SQLite Dialect = "sqlite"
+
+var dialects = map[Dialect]*dialect{SQLite: &sqlite}
+
+// A dialect is what differs between databases. Statements are written once for
+// all: placeholders are $1, $2 and so on, numbered as they first appear.
+type dialect struct {
+	// prepare makes the database ready for use by a store.
+	prepare func(ctx context.Context, s *Store) error
+	// settle makes a connection ready for one transaction. It returns how long
+	// the connection itself waits for a lock before it gives up.
+	settle func(ctx context.Context, conn *sql.Conn) (time.Duration, error)
+	// beginRead starts a transaction that sees one state of the database, and
+	// beginWrite one that may change it.
+	beginRead, beginWrite string
+	// lock ends a select of rows that the transaction goes on to change, where
+	// beginWrite alone does not keep others from changing them.
+	lock string
+	// now returns the database's time.
+	now func(ctx context.Context, conn *sql.Conn) (time.Time, error)
+	// migrations are the files of the tables' versions, from 1.
+	migrations []string
+}

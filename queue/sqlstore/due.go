@@ -1,0 +1,82 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/exportyard/exportyard/queue"
+)
+
+// dueJobs finds the jobs that may be due for a kind, the longest due first, with
+// the words of the index that is made for it. [queue.Job.DueKinds] judges.
+var dueJobs = []struct {
+	kind  queue.DueKind
+	where string
+}{
+	{queue.DueDeadline, "where j.deadline_at is not null and j.deadline_at <= $1 and j.state in " + activeStates + " order by j.deadline_at limit $2"},
+	{queue.DueExpiry, "where j.expires_at is not null and j.expires_at <= $1 and j.state = 'completed' order by j.expires_at limit $2"},
+	{queue.DueCleaning, "where j.clean_at is not null and j.clean_at <= $1 order by j.clean_at limit $2"},
+}
+
+// Due returns what the sweeper must look at.
+func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
+	if limit < 1 {
+		return nil, nil
+	}
+	var lists [][]queue.Due
+	err := s.read(ctx, func(tx *transaction) error {
+		list, err := tx.dueLeases(ctx, limit)
+		if err != nil {
+			return err
+		}
+		lists = append(lists, list)
+		for _, due := range dueJobs {
+			jobs, err := collect(ctx, tx, tx.scanJob, selectJob+due.where, micros(tx.now), limit)
+			if err != nil {
+				return err
+			}
+			list = nil
+			for _, j := range jobs {
+				if slices.Contains(j.DueKinds(tx.now), due.kind) {
+					list = append(list, queue.Due{Kind: due.kind, Job: j.Job})
+				}
+			}
+			lists = append(lists, list)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sqlstore: due: %w", err)
+	}
+	return queue.MixDue(limit, lists...), nil
+}
+
+// dueLeases finds the leases that are over, as [queue.Part.LeaseOver] judges.
+func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, error) {
+	type lease struct {
+		job    int64
+		number int
+	}
+	leases, err := collect(ctx, tx, func(row scanner) (l lease, err error) {
+		return l, row.Scan(&l.job, &l.number)
+	}, "select job, number from exportyard_part where state = 'leased' and lease_until <= $1 order by lease_until limit $2", micros(tx.now), limit)
+	if err != nil {
+		return nil, err
+	}
+	var list []queue.Due
+	for _, l := range leases {
+		j, _, err := tx.oneJob(ctx, "where j.ord = $1", l.job)
+		if err != nil {
+			return nil, err
+		}
+		p, err := tx.part(ctx, j, l.number)
+		if err != nil {
+			return nil, err
+		}
+		if p.LeaseOver(tx.now) {
+			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: p})
+		}
+	}
+	return list, nil
+}

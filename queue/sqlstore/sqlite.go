@@ -1,0 +1,98 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// sqliteSlice is how long SQLite itself waits for a lock. It does not look at the
+// context meanwhile, so the rest of [Options.LockWait] is waited in such slices.
+const sqliteSlice = 2 * time.Second
+
+var sqlite = dialect{
+	prepare: prepareSQLite,
+	settle:  settleSQLite,
+	// The select takes the snapshot, so that a wait for it, which only the recovery
+	// after a crash causes, happens here.
+	beginRead: "begin; select count(*) from exportyard_schema",
+	// A plain begin would read first and then fail to become the writer.
+	beginWrite: "begin immediate",
+	// SQLite has no server: the host's clock is its clock.
+	now:        func(context.Context, *sql.Conn) (time.Time, error) { return time.Now(), nil },
+	migrations: []string{"migrations/sqlite_0001.sql"},
+}
+
+// prepareSQLite turns the write-ahead log on. It lasts with the file.
+func prepareSQLite(ctx context.Context, s *Store) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	slice, err := settleSQLite(ctx, conn)
+	if err != nil {
+		return err
+	}
+	var mode string
+	err = s.patiently(ctx, slice, func() error {
+		return conn.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode)
+	})
+	if err == nil && mode != "wal" {
+		mode, err = s.turnOnWAL(ctx, conn)
+	}
+	if err != nil {
+		return fmt.Errorf("write-ahead log: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the database cannot have a write-ahead log (journal mode %q): give it a file", mode)
+	}
+	return nil
+}
+
+// turnOnWAL needs the file alone for a moment, and unlike other statements does
+// not wait for that. Of several processes that start on a new file one succeeds, and
+// the others see that it did.
+func (s *Store) turnOnWAL(ctx context.Context, conn *sql.Conn) (mode string, err error) {
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for end := time.Now().Add(min(s.lockWait, 10*time.Second)); ; {
+		err = conn.QueryRowContext(ctx, "pragma journal_mode = wal").Scan(&mode)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return mode, err
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
+// settleSQLite raises two settings of a connection that are lower than the store
+// needs: how long it waits for a lock, and that a commit is on the disk before
+// it is answered.
+func settleSQLite(ctx context.Context, conn *sql.Conn) (time.Duration, error) {
+	var milliseconds, synchronous int64
+	if err := conn.QueryRowContext(ctx, "pragma busy_timeout").Scan(&milliseconds); err != nil {
+		return 0, err
+	}
+	if err := conn.QueryRowContext(ctx, "pragma synchronous").Scan(&synchronous); err != nil {
+		return 0, err
+	}
+	wait := time.Duration(milliseconds) * time.Millisecond
+	if wait < sqliteSlice {
+		wait = sqliteSlice
+		if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", wait.Milliseconds())); err != nil {
+			return 0, err
+		}
+	}
+	const full = 2
+	if synchronous < full {
+		if _, err := conn.ExecContext(ctx, "pragma synchronous = full"); err != nil {
+			return 0, err
+		}
+	}
+	return wait, nil
+}
