@@ -1,0 +1,314 @@
+package slicesource
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/exportyard/exportyard/source"
+)
+
+// A program answers one query row by row: it is bound to a buffer that holds
+// one row, says whether the row is asked for, and appends it to a batch. It is
+// used by one goroutine.
+type program struct {
+	dataset *source.Dataset
+	columns []operand // in the order of the batch
+	tests   []test    // all must hold, the tenant first
+	key     []operand // the key's columns, in its order
+	after   []cell    // bounds of the key, empty when there are none
+	upTo    []cell
+}
+
+// An operand is a column bound to the buffer, and its cell.
+type operand struct {
+	field *source.Field
+	load  loader
+	cell  cell
+}
+
+// A test keeps or drops a row by one column.
+type test struct {
+	operand
+	keep func(*cell) bool
+}
+
+// compile makes the program of a query over the row in buf, the struct.
+func (s *Source) compile(q source.Query, buf reflect.Value) (*program, error) {
+	if q.Dataset != s.dataset.Name {
+		return nil, fmt.Errorf("slicesource: %w: %q", source.ErrUnknownDataset, q.Dataset)
+	}
+	c := &compiler{s: s, buf: buf, p: &program{dataset: &s.dataset}}
+	for _, name := range slices.Concat(q.Columns, q.Guard) {
+		op, err := c.operand(name)
+		if err != nil {
+			return nil, err
+		}
+		c.p.columns = append(c.p.columns, op)
+	}
+	for _, name := range s.dataset.Key {
+		op, err := c.operand(name)
+		if err != nil {
+			return nil, err
+		}
+		c.p.key = append(c.p.key, op)
+	}
+	return c.p, c.restrict(q)
+}
+
+type compiler struct {
+	s   *Source
+	buf reflect.Value
+	p   *program
+}
+
+func (c *compiler) operand(name string) (operand, error) {
+	i := c.s.dataset.Schema.Index(name)
+	if i < 0 {
+		return operand{}, fmt.Errorf("slicesource: dataset %q has no column %q", c.s.dataset.Name, name)
+	}
+	b, err := bind(c.buf.FieldByIndex(c.s.shape.paths[i]), c.s.shape.tags[i])
+	return operand{field: &c.s.dataset.Schema[i], load: b.load}, err
+}
+
+func (c *compiler) test(column string, keep func(source.Kind) (func(*cell) bool, error)) error {
+	op, err := c.operand(column)
+	if err != nil {
+		return err
+	}
+	fn, err := keep(op.field.Kind)
+	if err != nil {
+		return err
+	}
+	c.p.tests = append(c.p.tests, test{op, fn})
+	return nil
+}
+
+// restrict adds the tests and bounds that q asks for.
+func (c *compiler) restrict(q source.Query) error {
+	d := c.s.dataset
+	ranged := !q.From.IsZero() || !q.To.IsZero()
+	refuse := func(what string) error {
+		return fmt.Errorf("slicesource: dataset %q has no %s: %w", d.Name, what, source.ErrUnsupported)
+	}
+	var errs []error
+	if d.Tenant != "" {
+		errs = append(errs, c.test(d.Tenant, isText(q.Tenant)))
+	}
+	switch {
+	case (ranged || q.NullTime) && d.Time == "":
+		errs = append(errs, refuse("time column"))
+	case ranged && q.NullTime:
+		errs = append(errs, fmt.Errorf("slicesource: a time range and null times at once: %w", source.ErrUnsupported))
+	case ranged:
+		errs = append(errs, c.test(d.Time, inRange(q.From, q.To)))
+	case q.NullTime:
+		errs = append(errs, c.test(d.Time, isNull))
+	}
+	for _, f := range q.Filters {
+		errs = append(errs, c.test(f.Column, isIn(f)))
+	}
+	switch {
+	case q.Subject != "" && d.Subject == "":
+		errs = append(errs, refuse("subject column"))
+	case q.Subject != "":
+		errs = append(errs, c.test(d.Subject, isText(q.Subject)))
+	}
+	var err error
+	if len(q.After)+len(q.UpTo) > 0 && len(d.Key) == 0 {
+		errs = append(errs, refuse("key"))
+	} else if c.p.after, err = parseKey(d, q.After); err != nil {
+		errs = append(errs, err)
+	} else if c.p.upTo, err = parseKey(d, q.UpTo); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// isText keeps the rows whose cell has exactly this text.
+func isText(text string) func(source.Kind) (func(*cell) bool, error) {
+	return func(k source.Kind) (func(*cell) bool, error) {
+		want, canonical := parseCell(k, text)
+		if canonical != text {
+			return func(*cell) bool { return false }, nil
+		}
+		return func(c *cell) bool { return !c.null && compare(k, c, &want) == 0 }, nil
+	}
+}
+
+func isNull(source.Kind) (func(*cell) bool, error) {
+	return func(c *cell) bool { return c.null }, nil
+}
+
+// isIn keeps the rows whose cell is one of the filter's values.
+func isIn(f source.Filter) func(source.Kind) (func(*cell) bool, error) {
+	return func(k source.Kind) (func(*cell) bool, error) {
+		values := make([]cell, len(f.In))
+		for i, text := range f.In {
+			v := scratch(k)
+			if err := source.ParseText(v, text); err != nil {
+				return nil, fmt.Errorf("slicesource: a value of the filter on %q: %w", f.Column, err)
+			}
+			values[i].take(v, 0)
+		}
+		order := func(a, b cell) int { return compare(k, &a, &b) }
+		slices.SortFunc(values, order)
+		return func(c *cell) bool {
+			if c.null {
+				return f.Null
+			}
+			_, found := slices.BinarySearchFunc(values, c, func(value cell, c *cell) int { return compare(k, &value, c) })
+			return found
+		}, nil
+	}
+}
+
+// inRange keeps the rows whose time is at or after from and before to.
+func inRange(from, to time.Time) func(source.Kind) (func(*cell) bool, error) {
+	return func(k source.Kind) (func(*cell) bool, error) {
+		low, high := int64(math.MinInt64), int64(math.MaxInt64)
+		if !from.IsZero() {
+			low = firstCell(k, from)
+		}
+		if !to.IsZero() {
+			high = firstCell(k, to)
+		}
+		return func(c *cell) bool { return !c.null && c.i >= low && c.i < high }, nil
+	}
+}
+
+// firstCell returns the least cell of a temporal kind that is not before t.
+func firstCell(k source.Kind, t time.Time) int64 {
+	switch {
+	case t.Before(source.Instant(source.Timestamp, source.MinMicro)):
+		return math.MinInt64
+	case t.After(source.Instant(source.Timestamp, source.MaxMicro)):
+		return math.MaxInt64
+	}
+	cell := t.UnixMicro()
+	if t.Nanosecond()%1000 != 0 {
+		cell++
+	}
+	if k == source.Date {
+		day := source.Day(t.UTC())
+		if source.Instant(k, day).Before(t) {
+			day++
+		}
+		return day
+	}
+	return cell
+}
+
+// parseKey reads a bound.
+func parseKey(d source.Dataset, key source.Key) ([]cell, error) {
+	if len(key) == 0 {
+		return nil, nil
+	}
+	if len(key) != len(d.Key) {
+		return nil, fmt.Errorf("slicesource: dataset %q: a bound of %d values for a key of %d columns", d.Name, len(key), len(d.Key))
+	}
+	cells := make([]cell, len(key))
+	for i, text := range key {
+		v := scratch(d.Schema[d.Schema.Index(d.Key[i])].Kind)
+		if err := source.ParseText(v, text); err != nil {
+			return nil, fmt.Errorf("slicesource: dataset %q: a bound of key column %q: %w", d.Name, d.Key[i], err)
+		}
+		cells[i].take(v, 0)
+	}
+	return cells, nil
+}
+
+// scratch returns an empty vector of that kind.
+func scratch(k source.Kind) *source.Vector {
+	return source.NewBatch(source.Schema{{Name: "scratch", Kind: k}}, 1, 0).Col(0)
+}
+
+// parseCell reads a text and returns the cell with its canonical text, which
+// is empty for a text that the kind does not have.
+func parseCell(k source.Kind, text string) (c cell, canonical string) {
+	v := scratch(k)
+	if source.ParseText(v, text) != nil {
+		return c, ""
+	}
+	c.take(v, 0)
+	return c, string(source.AppendText(nil, v, 0))
+}
+
+// value loads the operand's cell from the row.
+func (p *program) value(op *operand) error {
+	op.cell.null = false
+	if err := op.load(&op.cell); err != nil {
+		return &source.DataError{Dataset: p.dataset.Name, Column: op.field.Name, Rule: "not a " + op.field.Kind.String(), Err: err}
+	}
+	return nil
+}
+
+// wanted reports whether the row passes every test.
+func (p *program) wanted() (bool, error) {
+	for i := range p.tests {
+		t := &p.tests[i]
+		if err := p.value(&t.operand); err != nil {
+			return false, err
+		}
+		if !t.keep(&t.cell) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// loadKey loads the row's key into p.key.
+func (p *program) loadKey() error {
+	for i := range p.key {
+		if err := p.value(&p.key[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareKey orders the key that was loaded last and another one.
+func (p *program) compareKey(other []cell) int {
+	for i := range p.key {
+		if c := compare(p.key[i].field.Kind, &p.key[i].cell, &other[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// within reports whether the key that was loaded last is within the bounds.
+func (p *program) within() bool {
+	return (p.after == nil || p.compareKey(p.after) > 0) && (p.upTo == nil || p.compareKey(p.upTo) <= 0)
+}
+
+// keyText returns the key that was loaded last.
+func (p *program) keyText() (source.Key, error) {
+	key := make(source.Key, len(p.key))
+	for i := range p.key {
+		v := scratch(p.key[i].field.Kind)
+		if err := p.key[i].cell.appendTo(v); err != nil {
+			return nil, err
+		}
+		key[i] = string(source.AppendText(nil, v, 0))
+	}
+	return key, nil
+}
+
+// appendRow appends the row to a batch.
+func (p *program) appendRow(b *source.Batch) error {
+	for i := range p.columns {
+		op := &p.columns[i]
+		if err := p.value(op); err != nil {
+			return err
+		}
+		if err := op.cell.appendTo(b.Col(i)); err != nil {
+			return &source.DataError{Dataset: p.dataset.Name, Column: op.field.Name, Rule: "too long", Err: err}
+		}
+	}
+	b.EndRow()
+	return nil
+}
