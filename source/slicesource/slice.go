@@ -110,11 +110,13 @@ func (s *slice) keys(src *Source) (names []string, columns []func(a, b int) int,
 
 // comparer orders the cells of a vector as compare does.
 func comparer(v *source.Vector) func(a, b int) int {
-	switch v.Kind().Base() {
-	case source.Int64, source.Date, source.Timestamp, source.DateTime:
+	kind := v.Kind().Base()
+	switch {
+	case v.Nulls() > 0: // a tenant may be null
+	case kind == source.Int64, kind.Temporal():
 		cells := v.Int64s()
 		return func(a, b int) int { return cmp.Compare(cells[a], cells[b]) }
-	case source.String:
+	case kind == source.String:
 		return func(a, b int) int { return bytes.Compare(v.Bytes(a), v.Bytes(b)) }
 	}
 	var x, y cell
