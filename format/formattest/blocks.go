@@ -181,7 +181,7 @@ func checkAllocations(h Harness) error {
 		return err
 	}
 	var rows [][]Cell
-	for len(rows) < 2000 {
+	for len(rows) < 300 {
 		rows = append(rows, few...)
 	}
 	all, err := batches(schema, rows, len(rows))
@@ -206,7 +206,7 @@ func checkAllocations(h Harness) error {
 // that are within the limit: what others allocate at the same time only adds.
 func leastMallocs(limit uint64, f func()) uint64 {
 	least := ^uint64(0)
-	for run := 0; run < 200 && least > limit; run++ {
+	for run := 0; run < 1000 && least > limit; run++ {
 		least = min(least, MallocsOf(f))
 	}
 	return least
