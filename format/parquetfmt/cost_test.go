@@ -71,6 +71,7 @@ func usageBatch(t testing.TB, first, rows, note int) *source.Batch {
 	return b
 }
 
+// It counts what the whole process allocates, so it runs alone.
 func TestParquetAllocatesNothingForARow(t *testing.T) {
 	const rows = 10_000
 	for _, codec := range codecs() {
@@ -89,10 +90,9 @@ func TestParquetAllocatesNothingForARow(t *testing.T) {
 	}
 }
 
-// TestD3_ParquetMemoryIsBounded writes two million rows, and looks at the heap
-// all the time.
+// It looks at the heap of the whole process while it writes, so it runs alone.
 func TestD3_ParquetMemoryIsBounded(t *testing.T) {
-	const limit = 60 << 20
+	const limit = 48 << 20
 	tests := []struct {
 		name   string
 		schema source.Schema

@@ -85,8 +85,8 @@ func TestR16_ParquetBoundsAndNulls(t *testing.T) {
 	t.Parallel()
 	schema := everyKind()
 	r := rand.New(rand.NewPCG(3, 3))
-	b := randomBatch(t, r, schema, 6000, 0.2)
-	const rows = 500
+	b := randomBatch(t, r, schema, 3000, 0.2)
+	const rows = 250
 	meta := openFile(t, writeFile(t, parquetfmt.Format{RowGroupRows: rows}, schema, b)).Metadata()
 	require.Len(t, meta.RowGroups, 12)
 	for g, group := range meta.RowGroups {
@@ -118,8 +118,9 @@ func checkBounds(t *testing.T, kind source.Kind, v *source.Vector, lo, hi int, s
 			continue
 		}
 		atMin, atMax := compareBound(v, i, stats.MinValue), compareBound(v, i, stats.MaxValue)
-		require.GreaterOrEqual(t, atMin, 0, "a %v is less than the lower bound", kind)
-		require.LessOrEqual(t, atMax, 0, "a %v is greater than the upper bound", kind)
+		if atMin < 0 || atMax > 0 {
+			t.Fatalf("a %v is not within its bounds: %d, %d", kind, atMin, atMax)
+		}
 		tightMin, tightMax = tightMin || atMin == 0, tightMax || atMax == 0
 	}
 	require.EqualValues(t, nulls, stats.NullCount)
@@ -295,7 +296,7 @@ func TestR16_ParquetDictionaries(t *testing.T) {
 			}
 			require.NoError(t, b.SetLen(rows))
 			file := writeFile(t, parquetfmt.Format{RowGroupBytes: 1 << 19}, schema, b)
-			require.True(t, cmp.Equal(texts(schema, b), readColumns(t, file, schema)), "the cells differ")
+			requireCells(t, texts(schema, b), readColumns(t, file, schema))
 			var dict, plain bool
 			for _, s := range openFile(t, file).Metadata().RowGroups[0].Columns[0].MetaData.EncodingStats {
 				dict = dict || s.Encoding == parquet.RLEDictionary

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
@@ -150,4 +152,12 @@ func texts(schema source.Schema, batches ...*source.Batch) [][]string {
 		}
 	}
 	return columns
+}
+
+// requireCells compares columns of cells. Only what differs is worth the time of
+// a readable comparison.
+func requireCells(t require.TestingT, want, got [][]string) {
+	if !reflect.DeepEqual(want, got) {
+		require.Fail(t, "the cells differ", cmp.Diff(want, got))
+	}
 }

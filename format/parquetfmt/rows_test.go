@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -134,18 +133,21 @@ func TestR16_ParquetNullsInEveryPosition(t *testing.T) {
 			RowGroupBytes: rapid.SampledFrom([]int{0, 1, 10_000}).Draw(rt, "group bytes"),
 			Compression:   rapid.SampledFrom(codecs()).Draw(rt, "codec"),
 		}
-		rows := rapid.IntRange(0, 100).Draw(rt, "rows")
+		rows := rapid.IntRange(0, 70).Draw(rt, "rows")
 		b := randomBatch(t, r, schema, rows, rapid.SampledFrom([]float64{0, 0.05, 0.5, 0.95, 1}).Draw(rt, "nulls"))
 		file := writeFile(t, f, schema, b)
-		if diff := cmp.Diff(texts(schema, b), readColumns(t, file, schema)); diff != "" {
-			rt.Fatal(diff)
-		}
+		requireCells(rt, texts(schema, b), readColumns(t, file, schema))
 	})
 }
 
 func TestR16_ParquetManyRows(t *testing.T) {
 	t.Parallel()
-	schema := everyKind()
+	var schema source.Schema
+	for i, f := range everyKind() {
+		if i%4 == 0 || i%4 == 3 { // each kind once, every second with nulls
+			schema = append(schema, f)
+		}
+	}
 	tests := []struct {
 		name   string
 		format parquetfmt.Format
@@ -154,7 +156,7 @@ func TestR16_ParquetManyRows(t *testing.T) {
 	}{
 		{name: "many pages in one row group", rows: 17_000, groups: 1},
 		{name: "row groups by rows", format: parquetfmt.Format{RowGroupRows: 999}, rows: 10_000, groups: 11},
-		{name: "row groups by bytes", format: parquetfmt.Format{RowGroupBytes: 1 << 20}, rows: 10_000, groups: 5},
+		{name: "row groups by bytes", format: parquetfmt.Format{RowGroupBytes: 1 << 19}, rows: 10_000, groups: 5},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -166,7 +168,7 @@ func TestR16_ParquetManyRows(t *testing.T) {
 			}
 			file := writeFile(t, tt.format, schema, batches...)
 			require.InDelta(t, tt.groups, len(openFile(t, file).RowGroups()), float64(tt.groups)/2, "row groups")
-			require.True(t, cmp.Equal(texts(schema, batches...), readColumns(t, file, schema)), "the cells differ")
+			requireCells(t, texts(schema, batches...), readColumns(t, file, schema))
 		})
 	}
 }
@@ -178,7 +180,7 @@ func TestR16_ParquetLargeCells(t *testing.T) {
 		t.Run(codecName(codec), func(t *testing.T) {
 			t.Parallel()
 			b := source.NewBatch(schema, 0, 0)
-			for i := range 40 {
+			for i := range 12 {
 				size := 1
 				if i%4 == 1 {
 					size = 1 << 20
@@ -190,7 +192,7 @@ func TestR16_ParquetLargeCells(t *testing.T) {
 				b.EndRow()
 			}
 			file := writeFile(t, parquetfmt.Format{Compression: codec, RowGroupBytes: 4 << 20}, schema, b)
-			require.True(t, cmp.Equal(texts(schema, b), readColumns(t, file, schema)), "the cells differ")
+			requireCells(t, texts(schema, b), readColumns(t, file, schema))
 		})
 	}
 }
@@ -203,7 +205,7 @@ func TestR16_ParquetHundredsOfColumns(t *testing.T) {
 		schema[i] = kinds[i%len(kinds)]
 		schema[i].Name = fmt.Sprintf("column %d", 1000-i) // not in the alphabet's order
 	}
-	b := randomBatch(t, rand.New(rand.NewPCG(647, 1)), schema, 1500, 0.3)
+	b := randomBatch(t, rand.New(rand.NewPCG(647, 1)), schema, 600, 0.3)
 	file := writeFile(t, parquetfmt.Format{}, schema, b)
 	var names []string
 	for _, path := range openFile(t, file).Schema().Columns() {
@@ -211,7 +213,7 @@ func TestR16_ParquetHundredsOfColumns(t *testing.T) {
 		names = append(names, path[0])
 	}
 	require.Equal(t, schema.Names(), names)
-	require.True(t, cmp.Equal(texts(schema, b), readColumns(t, file, schema)), "the cells differ")
+	requireCells(t, texts(schema, b), readColumns(t, file, schema))
 }
 
 func TestR17_ParquetBytesDoNotDependOnBatches(t *testing.T) {
@@ -242,7 +244,7 @@ func TestR17_ParquetBytesDoNotDependOnBatches(t *testing.T) {
 			f := parquetfmt.Format{Compression: codec, RowGroupRows: 1900, RowGroupBytes: 700_000}
 			want := writeFile(t, f, schema, b)
 			require.Greater(t, len(openFile(t, want).RowGroups()), 2)
-			for _, n := range []int{1, 2, 97, 1023, 1024, 1025, 4999} {
+			for _, n := range []int{1, 97, 1023, 1025} {
 				require.Equal(t, want, writeFile(t, f, schema, cut(t, b, n)...), "batches of %d rows", n)
 			}
 		})
