@@ -118,7 +118,9 @@ func (s *site) cancelOrPlan() {
 	var planned atomic.Bool
 	together(2, func(i int) {
 		if i == 0 {
-			s.update(j, queue.Cancel)
+			if _, err := s.Store.Update(s.ctx, queue.Update{Tenant: tenant, Job: j.ID, Event: queue.Cancel}, nil); err != nil {
+				s.Errorf("cancel: %v", err)
+			}
 			return
 		}
 		_, err := s.Store.Finish(s.ctx, f, nil)

@@ -1,6 +1,7 @@
 package queuetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -228,6 +229,16 @@ func (s *site) view(j queue.Job) view {
 	s.Helper()
 	v := view{Job: s.get(j), Parts: s.parts(j), Entries: s.written()}
 	v.Job.Now = time.Time{}
+	// A store that shares its slices must not change the view too.
+	own := func(p *queue.Payload) { p.Data = bytes.Clone(p.Data) }
+	own(&v.Job.Request)
+	own(&v.Job.Reason)
+	own(&v.Job.Result)
+	for i := range v.Parts {
+		own(&v.Parts[i].Payload)
+		own(&v.Parts[i].Receipt)
+		own(&v.Parts[i].Reason)
+	}
 	return v
 }
 
