@@ -19,9 +19,9 @@ var dialects = map[Dialect]*dialect{SQLite: &sqlite}
 type dialect struct {
 	// prepare makes the database ready for use by a store.
 	prepare func(ctx context.Context, s *Store) error
-	// settle makes a connection ready for one transaction. It returns how long
-	// the connection itself waits for a lock before it gives up.
-	settle func(ctx context.Context, conn *sql.Conn) (time.Duration, error)
+	// settle makes a connection ready for one transaction that may wait so long for
+	// a lock. It returns how long the connection itself waits before it gives up.
+	settle func(ctx context.Context, conn *sql.Conn, lockWait time.Duration) (time.Duration, error)
 	// beginRead starts a transaction that sees one state of the database, and
 	// beginWrite one that may change it.
 	beginRead, beginWrite string

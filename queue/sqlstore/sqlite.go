@@ -31,7 +31,7 @@ func prepareSQLite(ctx context.Context, s *Store) error {
 		return err
 	}
 	defer conn.Close()
-	slice, err := settleSQLite(ctx, conn)
+	slice, err := settleSQLite(ctx, conn, s.lockWait)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Store) turnOnWAL(ctx context.Context, conn *sql.Conn) (mode string, err
 // settleSQLite raises two settings of a connection that are lower than the store
 // needs: how long it waits for a lock, and that a commit is on the disk before
 // it is answered.
-func settleSQLite(ctx context.Context, conn *sql.Conn) (time.Duration, error) {
+func settleSQLite(ctx context.Context, conn *sql.Conn, lockWait time.Duration) (time.Duration, error) {
 	var milliseconds, synchronous int64
 	if err := conn.QueryRowContext(ctx, "pragma busy_timeout").Scan(&milliseconds); err != nil {
 		return 0, err
@@ -82,8 +82,8 @@ func settleSQLite(ctx context.Context, conn *sql.Conn) (time.Duration, error) {
 		return 0, err
 	}
 	wait := time.Duration(milliseconds) * time.Millisecond
-	if wait < sqliteSlice {
-		wait = sqliteSlice
+	if slice := min(sqliteSlice, max(lockWait, time.Millisecond)).Truncate(time.Millisecond); wait < slice {
+		wait = slice
 		if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", wait.Milliseconds())); err != nil {
 			return 0, err
 		}

@@ -115,7 +115,11 @@ func (s *Store) prepare(ctx context.Context, migrate bool) error {
 		return err
 	}
 	if !migrate {
-		return s.read(ctx, func(tx *transaction) error { return tx.checkVersion(ctx, len(s.dialect.migrations)) })
+		err := s.read(ctx, func(tx *transaction) error { return tx.checkVersion(ctx, len(s.dialect.migrations)) })
+		if err != nil {
+			return fmt.Errorf("check the tables that Migrate makes: %w", err)
+		}
+		return nil
 	}
 	return s.write(ctx, func(tx *transaction) error { return tx.migrate(ctx, s.dialect.migrations) })
 }

@@ -41,7 +41,7 @@ func (s *Store) transact(ctx context.Context, begin, lock string, f func(*transa
 		return err
 	}
 	defer conn.Close()
-	wait, err := s.dialect.settle(ctx, conn)
+	wait, err := s.dialect.settle(ctx, conn, s.lockWait)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,8 @@ func (s *Store) transact(ctx context.Context, begin, lock string, f func(*transa
 	err = s.patiently(ctx, wait, func() error {
 		_, err := conn.ExecContext(ctx, begin)
 		if err != nil {
-			rollBack(ctx, conn)
+			// Some of it may have worked; mostly there is nothing to roll back.
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "rollback")
 		}
 		return err
 	})
