@@ -15,7 +15,7 @@ const (
 // full reports whether err means that there is no room left.
 func full(err error) bool {
 	return errors.Is(err, errorDiskFull) || errors.Is(err, errorHandleDiskFull) ||
-		errors.Is(err, errorDiskQuotaExceeded)
+		errors.Is(err, errorDiskQuotaExceeded) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // noLinks reports whether err of a link means that the file system has none.
