@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/sink/filesink"
+)
+
+// verifyFolder proves every archive in a folder.
+func verifyFolder(ctx context.Context, dir string, show *screen) (err error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return &badFlags{[]string{fmt.Sprintf("-verify: %s is not a folder", dir)}}
+	}
+	disk, err := filesink.New(dir, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, disk.Close()) }()
+	keys, err := export.Manifests(ctx, disk, "")
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		return fmt.Errorf("%s holds no archive: there is no manifest in it", dir)
+	}
+	var manifests []*export.Manifest
+	for _, key := range keys {
+		m, err := export.VerifyManifest(ctx, disk, key, nil)
+		if err != nil {
+			return err
+		}
+		manifests = append(manifests, m)
+	}
+	return show.report(dir, manifests)
+}
