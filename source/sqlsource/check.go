@@ -46,6 +46,8 @@ func (f form) prefixGlob() string {
 func (f form) regexp() string {
 	fraction := ""
 	switch {
+	case f.digits == shortest:
+		fraction = "([.][0-9]*[1-9])?"
 	case f.digits == anyDigits:
 		fraction = "([.][0-9]+)?"
 	case f.digits > 0:
@@ -57,7 +59,7 @@ func (f form) regexp() string {
 // globs is the form in SQLite's terms.
 func (f form) globs(expr string) string {
 	text := "typeof(" + expr + ") = 'text' and "
-	if f.digits != anyDigits {
+	if f.digits >= 0 {
 		glob := f.prefixGlob()
 		if f.digits > 0 {
 			glob += "." + strings.Repeat("[0-9]", f.digits)
@@ -66,8 +68,12 @@ func (f form) globs(expr string) string {
 	}
 	// The fraction is what is left between the prefix and the suffix.
 	middle := fmt.Sprintf("substr(%s, 20, length(%s) - %d)", expr, expr, 19+len(f.suffix))
+	end := ""
+	if f.digits == shortest {
+		end = " and " + middle + " glob '*[1-9]'"
+	}
 	return text + expr + " glob '" + f.prefixGlob() + "*" + f.suffix + "' and (" +
-		middle + " = '' or " + middle + " glob '.[0-9]*' and substr(" + middle + ", 2) not glob '*[^0-9]*')"
+		middle + " = '' or " + middle + " glob '.[0-9]*' and substr(" + middle + ", 2) not glob '*[^0-9]*'" + end + ")"
 }
 
 // A spelling is how a column stores UUIDs: so many characters, or sixteen bytes.

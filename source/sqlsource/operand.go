@@ -48,7 +48,10 @@ func (s *session) operand(ctx context.Context, i int) (operand, error) {
 		if d == SQLite {
 			expr = "cast(" + ref + " as blob)"
 		}
-		return operand{expr: expr, value: func(v *source.Vector, row int) value { return d.bytesValue(v.Bytes(row)) }}, nil
+		return operand{expr: expr, value: func(v *source.Vector, row int) value {
+			// An empty slice of a vector may be nil, which would be a null.
+			return d.bytesValue(append([]byte{}, v.Bytes(row)...))
+		}}, nil
 	case source.UUID:
 		return s.uuid(ctx, i)
 	default:
@@ -217,11 +220,8 @@ func (s *session) temporal(ctx context.Context, i int) (operand, error) {
 		return s.time(i, f, micros)
 	}}
 	if !f.native && f.unit == 0 {
-		if f.trimmed() {
-			o.expr = "rtrim(" + d.text(ref) + ", 'Z')"
-			if d == MySQL {
-				o.expr = "trim(trailing 'Z' from " + ref + ")"
-			}
+		if f.reduced() {
+			o.expr = f.reduce(d, ref)
 		}
 		o.expr = d.bytewise(o.expr)
 	}
@@ -260,7 +260,7 @@ func (s *session) time(i int, f form, micros int64) value {
 }
 
 // anyForm stands for the form of a column without values, where any will do.
-var anyForm = form{unit: 1, digits: anyDigits}
+var anyForm = form{unit: 1, base: 19}
 
 // form returns how the values of temporal column i are stored, which it makes
 // sure of where the database does not.
@@ -277,7 +277,9 @@ func (s *session) form(ctx context.Context, i int) (form, error) {
 		return form{native: true}, nil
 	}
 	a, err := s.checked(i, func() (answer, error) {
-		if declared {
+		if declared && f.digits == shortest {
+			return s.matching(ctx, i, "not all stored as %q, as declared", f, f.open())
+		} else if declared {
 			return s.matching(ctx, i, "not all stored as %q, as declared", f)
 		}
 		candidates, err := s.sample(ctx, i)

@@ -269,9 +269,9 @@ func (s *session) sample(ctx context.Context, i int) ([]form, error) {
 		if f.base < 19 {
 			return []form{f}, nil
 		}
-		open := f
-		open.digits = anyDigits
-		return []form{f, open}, nil
+		short := f
+		short.digits = shortest
+		return []form{f, short, f.open()}, nil
 	default:
 		return nil, s.mixed(i, "neither texts nor integers (a real number may be a Julian day, which has no exact time)")
 	}

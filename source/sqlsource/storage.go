@@ -38,11 +38,14 @@ type form struct {
 	unit   int64  // microseconds of an integer's unit, 0 for text
 	base   int    // length of a text up to its fraction: 10, 16 or 19
 	sep    byte   // between date and time
-	digits int    // of the fraction; -1 is any number
+	digits int    // of the fraction, or shortest or anyDigits
 	suffix string // how UTC is written behind it
 }
 
-const anyDigits = -1
+const (
+	shortest  = -1 // as many digits as the fraction needs: none that is a zero at the end
+	anyDigits = -2
+)
 
 // utcNames are the suffixes that mean UTC. Those that are true sort before the
 // point of a fraction, so that texts with fractions of any length still sort as time.
@@ -81,7 +84,7 @@ func (s TimeStorage) form() (form, error) {
 		rest := strings.TrimLeft(text[1:], text[1:min(2, len(text))])
 		f.digits = len(text) - len(rest) - 1
 		if text[1:2] == "9" {
-			f.digits = anyDigits
+			f.digits = shortest
 		}
 		if f.digits == 0 || f.digits > 9 || strings.Trim(text[1:len(text)-len(rest)], "09") != "" {
 			f.base = 0
@@ -117,7 +120,7 @@ func (f form) String() string {
 		layout = strings.Replace(layout, " ", "T", 1)
 	}
 	switch {
-	case f.digits == anyDigits:
+	case f.digits < 0:
 		layout += ".999999999"
 	case f.digits > 0:
 		layout += "." + strings.Repeat("0", f.digits)
@@ -139,9 +142,28 @@ func (f form) holds(k source.Kind) bool {
 	}
 }
 
-// trimmed reports whether comparisons must be made without the suffix: a Z
-// sorts behind the point of a fraction.
-func (f form) trimmed() bool { return f.digits == anyDigits && !utcNames[f.suffix] }
+// reduced reports whether texts are compared without suffix and without zeros
+// at the end of a fraction: a Z sorts behind the point of a fraction, and .5
+// and .50 are one time.
+func (f form) reduced() bool {
+	return f.digits == anyDigits || f.digits == shortest && !utcNames[f.suffix]
+}
+
+// reduce is the text in expr as it is compared when it is reduced.
+func (f form) reduce(d Dialect, expr string) string {
+	text := d.text(expr)
+	fraction := fmt.Sprintf("substr(%s, 20, length(%s) - %d)", text, text, 19+len(f.suffix))
+	if d == MySQL {
+		return "concat(substr(" + text + ", 1, 19), trim(trailing '.' from trim(trailing '0' from " + fraction + ")))"
+	}
+	return "(substr(" + text + ", 1, 19) || rtrim(rtrim(" + fraction + ", '0'), '.'))"
+}
+
+// open returns the form with fractions of any length.
+func (f form) open() form {
+	f.digits = anyDigits
+	return f
+}
 
 // step is the distance in microseconds between two times that the form can hold.
 func (f form) step(k source.Kind) int64 {
@@ -152,7 +174,7 @@ func (f form) step(k source.Kind) int64 {
 		return f.unit
 	case f.base == 16:
 		return 60e6
-	case f.native, f.digits == anyDigits, f.digits > 6:
+	case f.native, f.digits < 0, f.digits > 6:
 		return 1
 	}
 	step := int64(1e6)
@@ -184,12 +206,12 @@ func (f form) encode(k source.Kind, micros int64) any {
 	}
 	out := string(whole)
 	switch {
-	case f.digits == anyDigits:
+	case f.digits < 0:
 		out += strings.TrimRight(string(fraction), "0")
 	case f.digits > 0:
 		out += fixedFraction(string(fraction), f.digits)
 	}
-	if f.trimmed() {
+	if f.reduced() {
 		return out
 	}
 	return out + f.suffix
