@@ -11,14 +11,11 @@ import (
 // Count returns the exact number of rows of q: asked of the source where it is
 // a [Counter], by reading and throwing away where it is not.
 func Count(ctx context.Context, src Source, q Query) (int64, error) {
-	if c, ok := src.(Counter); ok {
-		n, err := c.Count(ctx, q)
-		if !errors.Is(err, ErrUnsupported) {
-			return n, err
-		}
+	rows, known, err := TryCount(ctx, src, q)
+	if known || err != nil {
+		return rows, err
 	}
-	var rows int64
-	err := Each(ctx, src, q, func(b *Batch) error {
+	err = Each(ctx, src, q, func(b *Batch) error {
 		rows += int64(b.Len())
 		return nil
 	})

@@ -81,26 +81,80 @@ func mulAdd(x Int128, digit byte) (Int128, bool) {
 // ParseDecimal reads a decimal number ("-12.50", "1e3") as the integer that it
 // is times 10^scale. More digits than precision, or digits behind the scale
 // other than zero, give an error that wraps [ErrDigits]; with round, digits
-// behind the scale are rounded half to even instead.
+// behind the scale are rounded half to even instead. It allocates nothing but
+// an exponent's text given as bytes.
 func ParseDecimal[T string | []byte](text T, precision, scale int, round bool) (Int128, error) {
 	i, negative := 0, false
 	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
 		negative = text[0] == '-'
 		i++
 	}
+	if x, ok := parseShort(text[i:], scale); ok {
+		if !x.Fits(precision) {
+			return Int128{}, ErrDigits
+		}
+		if negative {
+			x = x.Neg()
+		}
+		return x, nil
+	}
 	// First find the exponent, then walk the digits once.
 	end, exp := len(text), 0
 	for j := i; j < len(text); j++ {
 		if text[j] == 'e' || text[j] == 'E' {
-			e, err := strconv.Atoi(string(text[j+1:]))
-			if err != nil || e > 1<<20 || e < -(1<<20) {
+			var ok bool
+			if exp, ok = parseExponent(string(text[j+1:])); !ok {
 				return Int128{}, errSyntax
 			}
-			end, exp = j, e
+			end = j
 			break
 		}
 	}
 	return parseDigits(text[i:end], exp, negative, precision, scale, round)
+}
+
+// shortDigits is how many digits always fit 63 bits.
+const shortDigits = 18
+
+// parseShort reads the common case: few digits, none of them behind the scale,
+// no exponent. ok is false for everything else, right or wrong.
+func parseShort[T string | []byte](text T, scale int) (x Int128, ok bool) {
+	if len(text) > shortDigits+1 {
+		return x, false
+	}
+	var u uint64
+	point := -1
+	for j := range len(text) {
+		switch c := text[j]; {
+		case c >= '0' && c <= '9':
+			u = u*10 + uint64(c-'0')
+		case c == '.' && point < 0:
+			point = j
+		default:
+			return x, false
+		}
+	}
+	digits, behind := len(text), 0
+	if point >= 0 {
+		digits, behind = digits-1, digits-1-point
+	}
+	up := scale - behind // zeros to append
+	if digits == 0 || digits > shortDigits || up < 0 || up > shortDigits {
+		return x, false
+	}
+	hi, lo := bits.Mul64(u, pow10[up].Lo)
+	return Int128{Hi: int64(hi), Lo: lo}, true
+}
+
+// parseExponent reads an exponent. One too large for any number that fits is
+// cut to one that still is, so that 0e99999999999 is zero.
+func parseExponent(text string) (exp int, ok bool) {
+	const most = 1 << 30
+	e, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		err = nil // e is the nearest number
+	}
+	return int(min(max(e, -most), most)), err == nil
 }
 
 func parseDigits[T string | []byte](text T, exp int, negative bool, precision, scale int, round bool) (Int128, error) {

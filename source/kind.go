@@ -102,7 +102,7 @@ func ParseKind(s string) (Kind, error) {
 		p, sc, both := strings.Cut(args, ",")
 		precision, errP := strconv.Atoi(p)
 		scale, errS := strconv.Atoi(sc)
-		if k := Decimal(precision, scale); closed && both && errP == nil && errS == nil && k.Valid() {
+		if k := Decimal(precision, scale); closed && both && errP == nil && errS == nil && k.Valid() && k.String() == s {
 			return k, nil
 		}
 		return 0, fmt.Errorf("source: %q is not a decimal kind: want decimal(p,s) with 1 ≤ p ≤ 38 and 0 ≤ s ≤ p", s)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -127,10 +128,10 @@ func ParseUUID[T string | []byte](text T) (u [16]byte, err error) {
 const (
 	minDay   = -719162
 	maxDay   = 2932896
-	dayMicro = 24 * 60 * 60 * 1e6
+	dayMicro = 24 * 60 * 60 * 1_000_000
 	// MinMicro and MaxMicro bound Timestamp and DateTime cells.
-	MinMicro = minDay * dayMicro
-	MaxMicro = (maxDay+1)*dayMicro - 1
+	MinMicro int64 = minDay * dayMicro
+	MaxMicro int64 = (maxDay+1)*dayMicro - 1
 )
 
 // Day returns t's calendar day as a Date cell holds it.
@@ -216,7 +217,7 @@ func parseVariable(v *Vector, text string, wrong func(error) error) error {
 		}
 		return v.AppendBytes(b)
 	case JSON:
-		if !json.Valid([]byte(text)) {
+		if !utf8.ValidString(text) || !json.Valid([]byte(text)) {
 			return wrong(errors.New("want one JSON value"))
 		}
 	case String:
@@ -228,12 +229,18 @@ func parseVariable(v *Vector, text string, wrong func(error) error) error {
 }
 
 func parseTemporal(k Kind, text string) (int64, error) {
-	layout := map[Kind]string{Date: time.DateOnly, Timestamp: time.RFC3339Nano, DateTime: "2006-01-02T15:04:05.999999999"}[k]
+	layout := time.RFC3339Nano
+	switch k {
+	case Date:
+		layout = time.DateOnly
+	case DateTime:
+		layout = "2006-01-02T15:04:05.999999999"
+	}
 	t, err := time.Parse(layout, text)
 	if err != nil {
 		return 0, fmt.Errorf("want the form %s", layout)
 	}
-	if t.Nanosecond()%1000 != 0 {
+	if k != Date && belowMicro(text) {
 		return 0, ErrDigits
 	}
 	x := t.UnixMicro()
@@ -244,4 +251,20 @@ func parseTemporal(k Kind, text string) (int64, error) {
 		return 0, errors.New("want a year from 1 to 9999")
 	}
 	return x, nil
+}
+
+// belowMicro reports whether a time's text has digits other than zero below a
+// microsecond. It looks at the text, since time.Parse drops what is below a
+// nanosecond.
+func belowMicro(text string) bool {
+	_, fraction, _ := strings.Cut(strings.Replace(text, ",", ".", 1), ".")
+	for i := range len(fraction) {
+		switch c := fraction[i]; {
+		case c < '0' || c > '9':
+			return false
+		case i >= 6 && c != '0':
+			return true
+		}
+	}
+	return false
 }

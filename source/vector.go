@@ -1,6 +1,10 @@
 package source
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math"
+)
 
 // A Vector is one column of a [Batch]: as many cells as the batch has rows,
 // all of one kind. Which append method and which accessor belong to a kind:
@@ -144,8 +148,11 @@ func (v *Vector) AppendWith(fn func(dst []byte) []byte) error {
 }
 
 func (v *Vector) room(n int) error {
-	if n > MaxCell || uint64(len(v.data))+uint64(n) > 1<<32-1 {
+	switch {
+	case n > MaxCell:
 		return fmt.Errorf("source: a cell of %d bytes is over the limit of %d", n, MaxCell)
+	case uint64(len(v.data))+uint64(n) > math.MaxUint32:
+		return errors.New("source: a column of a batch is over the limit of 4 GiB")
 	}
 	return nil
 }
