@@ -32,14 +32,23 @@ func TestD9_TimesAsTimeFormatsThem(t *testing.T) {
 
 func TestD9_EveryDay(t *testing.T) {
 	t.Parallel()
-	at := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
-	var buf, want []byte
-	for day := source.Day(at); at.Year() < 10000; day, at = day+1, at.AddDate(0, 0, 1) {
-		buf, want = source.AppendDate(buf[:0], day), at.AppendFormat(want[:0], time.DateOnly)
-		if string(buf) != string(want) {
-			t.Fatalf("day %d is %s, want %s", day, buf, want)
+	var buf []byte
+	days := 0
+	for month := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC); month.Year() < 10000; month = month.AddDate(0, 1, 0) {
+		want := []byte(month.Format(time.DateOnly))
+		last := source.Day(month.AddDate(0, 1, -1))
+		for day := source.Day(month); day <= last; day++ {
+			buf = source.AppendDate(buf[:0], day)
+			if string(buf) != string(want) {
+				t.Fatalf("day %d is %s, want %s", day, buf, want)
+			}
+			if want[9]++; want[9] > '9' {
+				want[8], want[9] = want[8]+1, '0'
+			}
+			days++
 		}
 	}
+	require.Equal(t, 3_652_059, days)
 }
 
 func TestD9_UUIDAsHex(t *testing.T) {
