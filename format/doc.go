@@ -24,12 +24,22 @@
 // came in, except for formats that are not BlockFormatters, whose layout may
 // follow the batches. No time, no random number, no host name gets into a file.
 //
+// # One text for every value
+//
+// Formats of text write values as [source.AppendText] does, so that the same
+// cell reads the same in all of them: NaN, Infinity and -Infinity by these
+// names, bytes in base64, times in ISO 8601, decimals with their whole scale.
+// Where such a text needs quotes, and how a null looks, is the format's own.
+//
 // # Compression and joining
 //
-// A segment that the engine stores is a complete file of its codec in one fixed
-// framing, which [Joiner] takes apart and puts together again by copying byte
-// ranges and combining checksums; nothing is compressed twice. Any gzip or zstd
-// reader reads the segments and the joined file alike.
+// Each worker compresses its blocks with a [Packer] of its own: blocks do not
+// look back at each other, so that they are made on all cores at once. A segment
+// that the engine stores is a complete file of its codec in one fixed framing,
+// start, blocks, end, which [Joiner] takes apart and puts together again by
+// copying byte ranges and combining checksums; nothing is compressed twice. Any
+// gzip or zstd reader reads the segments and the joined file alike; a gzip file
+// has one member, for readers that stop after the first.
 //
 // # Testing
 //

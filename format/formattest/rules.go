@@ -117,7 +117,7 @@ func checkLargeCell(h Harness) error {
 	if err := h.roundTrip(schema, rows, 1, 2); err != nil {
 		return err
 	}
-	schema, rows = column(source.JSON, `"`+strings.Repeat("x", size)+`"`, "["+strings.Repeat("1,", size/2)+"1]")
+	schema, rows = column(source.JSON, `"`+strings.Repeat("x", size)+`"`, "["+strings.Repeat("1,", size/32)+"1]")
 	if err := h.roundTrip(schema, rows, 2); err != nil {
 		return err
 	}
