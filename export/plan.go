@@ -151,8 +151,7 @@ func (p *planner) tooLarge(list []calendar.Period, at calendar.Period) error {
 	e := &Error{Code: CodeRangeTooLarge, Message: fmt.Sprintf("the export needs more than %d parts", p.engine.config.MaxParts)}
 	e.Hint = "choose fewer datasets, a longer interval or a shorter range"
 	if i := slices.Index(list, at); i > 0 {
-		e.Hint = fmt.Sprintf("the range from %s until %s fits; or choose a longer interval",
-			list[0].From.In(p.loc).Format(time.RFC3339), at.From.In(p.loc).Format(time.RFC3339))
+		e.Hint = fitHint(list[0].From, at.From, p.loc)
 	}
 	return e
 }
@@ -176,8 +175,7 @@ func (p *planner) periods(ctx context.Context) ([]calendar.Period, error) {
 	if err != nil {
 		return nil, &Error{
 			Code: CodeRangeTooLarge, Message: fmt.Sprintf("the range has more than %d periods", limit),
-			Hint: fmt.Sprintf("the range from %s until %s fits; or choose a longer interval",
-				from.In(p.loc).Format(time.RFC3339), ends.In(p.loc).Format(time.RFC3339)),
+			Hint: fitHint(from, ends, p.loc),
 		}
 	}
 	return list, nil

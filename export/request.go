@@ -241,6 +241,9 @@ func (r Request) check(e *Engine, p *problems) {
 			p.add(CodeBadRange, bound.field, "choose a year from 1 to 9999", "is out of range")
 		}
 	}
+	if len(*p) == 0 {
+		r.checkLength(e, p)
+	}
 	chosen := 0
 	for _, set := range []bool{r.All, len(r.Areas) > 0, len(r.Datasets) > 0} {
 		if set {
@@ -254,6 +257,23 @@ func (r Request) check(e *Engine, p *problems) {
 		p.add(CodeExclusive, "datasets", "set only one of all, areas and datasets", "all, areas and datasets exclude each other")
 	}
 	r.checkFormat(e, p)
+}
+
+// checkLength refuses a range with more periods than an export may have parts.
+func (r Request) checkLength(e *Engine, p *problems) {
+	if !r.unit().Cuts() || r.From.IsZero() || r.To.IsZero() {
+		return // the plan looks at the data's own bounds
+	}
+	loc, _ := r.zone() // was checked
+	if _, ends, err := calendar.Cut(r.From, r.To, r.unit(), loc, e.config.MaxParts); err != nil {
+		p.add(CodeRangeTooLarge, "to", fitHint(r.From, ends, loc), "%v", err)
+	}
+}
+
+// fitHint says which range would fit.
+func fitHint(from, to time.Time, loc *time.Location) string {
+	return fmt.Sprintf("the range from %s until %s fits; or choose a longer interval",
+		from.In(loc).Format(time.RFC3339), to.In(loc).Format(time.RFC3339))
 }
 
 func (r Request) checkFormat(e *Engine, p *problems) {
