@@ -43,6 +43,10 @@ type Packer interface {
 // Zstd, mapped on the four levels that klauspost/compress has, whose default is
 // 3. None, which copies, has no other level than 0; neither has the empty
 // Compression, which is the same.
+//
+// A packer keeps about 1 MiB for Gzip and 6 MiB for Zstd, 40 MiB from level 10
+// up. Gzip blocks of 1 MiB cost less than 1 % against one of the whole file;
+// Zstd wants blocks of 4 MiB, its window.
 func NewPacker(c Compression, level int) (Packer, error) {
 	limits := map[Compression]int{"": 0, None: 0, Gzip: 9, Zstd: 22}
 	highest, known := limits[c]

@@ -28,6 +28,7 @@ func newZstdPacker(level int) (Packer, error) {
 		zstd.WithEncoderLevel(speed),
 		zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(zstdWindow),
+		zstd.WithLowerEncoderMem(true), // the same bytes with 4 MiB less
 		zstd.WithEncoderCRC(true))
 	return zstdPacker{enc}, err
 }
