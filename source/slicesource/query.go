@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/slicesource/internal/fields"
 )
 
 // A program answers one query row by row: it is bound to a buffer that holds
@@ -16,24 +17,24 @@ import (
 // used by one goroutine.
 type program struct {
 	dataset *source.Dataset
-	columns []operand // in the order of the batch
-	tests   []test    // all must hold, the tenant first
-	key     []operand // the key's columns, in its order
-	after   []cell    // bounds of the key, empty when there are none
-	upTo    []cell
+	columns []operand     // in the order of the batch
+	tests   []test        // all must hold, the tenant first
+	key     []operand     // the key's columns, in its order
+	after   []fields.Cell // bounds of the key, empty when there are none
+	upTo    []fields.Cell
 }
 
 // An operand is a column bound to the buffer, and its cell.
 type operand struct {
 	field *source.Field
-	load  loader
-	cell  cell
+	load  fields.Loader
+	cell  fields.Cell
 }
 
 // A test keeps or drops a row by one column.
 type test struct {
 	operand
-	keep func(*cell) bool
+	keep func(*fields.Cell) bool
 }
 
 // compile makes the program of a query over the row in buf, the struct.
@@ -70,11 +71,11 @@ func (c *compiler) operand(name string) (operand, error) {
 	if i < 0 {
 		return operand{}, fmt.Errorf("slicesource: dataset %q has no column %q", c.s.dataset.Name, name)
 	}
-	b, err := bind(c.buf.FieldByIndex(c.s.shape.paths[i]), c.s.shape.tags[i])
-	return operand{field: &c.s.dataset.Schema[i], load: b.load}, err
+	load, err := c.s.shape.Bind(c.buf, i)
+	return operand{field: &c.s.dataset.Schema[i], load: load}, err
 }
 
-func (c *compiler) test(column string, keep func(source.Kind) (func(*cell) bool, error)) error {
+func (c *compiler) test(column string, keep func(source.Kind) (func(*fields.Cell) bool, error)) error {
 	op, err := c.operand(column)
 	if err != nil {
 		return err
@@ -128,47 +129,51 @@ func (c *compiler) restrict(q source.Query) error {
 	return errors.Join(errs...)
 }
 
+func never(*fields.Cell) bool { return false }
+
 // isText keeps the rows whose cell has exactly this text.
-func isText(text string) func(source.Kind) (func(*cell) bool, error) {
-	return func(k source.Kind) (func(*cell) bool, error) {
-		want, canonical := parseCell(k, text)
-		if canonical != text {
-			return func(*cell) bool { return false }, nil
+func isText(text string) func(source.Kind) (func(*fields.Cell) bool, error) {
+	return func(k source.Kind) (func(*fields.Cell) bool, error) {
+		want, err := fields.Parse(k, text)
+		if err != nil {
+			return never, nil // a text that the kind does not have
 		}
-		return func(c *cell) bool { return !c.null && compare(k, c, &want) == 0 }, nil
+		if canonical, err := want.Text(k); err != nil || canonical != text {
+			return never, err
+		}
+		return func(c *fields.Cell) bool { return !c.Null && fields.Compare(k, c, &want) == 0 }, nil
 	}
 }
 
-func isNull(source.Kind) (func(*cell) bool, error) {
-	return func(c *cell) bool { return c.null }, nil
+func isNull(source.Kind) (func(*fields.Cell) bool, error) {
+	return func(c *fields.Cell) bool { return c.Null }, nil
 }
 
 // isIn keeps the rows whose cell is one of the filter's values.
-func isIn(f source.Filter) func(source.Kind) (func(*cell) bool, error) {
-	return func(k source.Kind) (func(*cell) bool, error) {
-		values := make([]cell, len(f.In))
+func isIn(f source.Filter) func(source.Kind) (func(*fields.Cell) bool, error) {
+	return func(k source.Kind) (func(*fields.Cell) bool, error) {
+		values := make([]fields.Cell, len(f.In))
 		for i, text := range f.In {
-			v := scratch(k)
-			if err := source.ParseText(v, text); err != nil {
+			var err error
+			if values[i], err = fields.Parse(k, text); err != nil {
 				return nil, fmt.Errorf("slicesource: a value of the filter on %q: %w", f.Column, err)
 			}
-			values[i].take(v, 0)
 		}
-		order := func(a, b cell) int { return compare(k, &a, &b) }
+		order := func(a, b fields.Cell) int { return fields.Compare(k, &a, &b) }
 		slices.SortFunc(values, order)
-		return func(c *cell) bool {
-			if c.null {
+		return func(c *fields.Cell) bool {
+			if c.Null {
 				return f.Null
 			}
-			_, found := slices.BinarySearchFunc(values, c, func(value cell, c *cell) int { return compare(k, &value, c) })
+			_, found := slices.BinarySearchFunc(values, c, func(value fields.Cell, c *fields.Cell) int { return fields.Compare(k, &value, c) })
 			return found
 		}, nil
 	}
 }
 
 // inRange keeps the rows whose time is at or after from and before to.
-func inRange(from, to time.Time) func(source.Kind) (func(*cell) bool, error) {
-	return func(k source.Kind) (func(*cell) bool, error) {
+func inRange(from, to time.Time) func(source.Kind) (func(*fields.Cell) bool, error) {
+	return func(k source.Kind) (func(*fields.Cell) bool, error) {
 		low, high := int64(math.MinInt64), int64(math.MaxInt64)
 		if !from.IsZero() {
 			low = firstCell(k, from)
@@ -176,7 +181,7 @@ func inRange(from, to time.Time) func(source.Kind) (func(*cell) bool, error) {
 		if !to.IsZero() {
 			high = firstCell(k, to)
 		}
-		return func(c *cell) bool { return !c.null && c.i >= low && c.i < high }, nil
+		return func(c *fields.Cell) bool { return !c.Null && c.Int >= low && c.Int < high }, nil
 	}
 }
 
@@ -203,43 +208,26 @@ func firstCell(k source.Kind, t time.Time) int64 {
 }
 
 // parseKey reads a bound.
-func parseKey(d source.Dataset, key source.Key) ([]cell, error) {
+func parseKey(d source.Dataset, key source.Key) ([]fields.Cell, error) {
 	if len(key) == 0 {
 		return nil, nil
 	}
 	if len(key) != len(d.Key) {
 		return nil, fmt.Errorf("slicesource: dataset %q: a bound of %d values for a key of %d columns", d.Name, len(key), len(d.Key))
 	}
-	cells := make([]cell, len(key))
+	cells := make([]fields.Cell, len(key))
 	for i, text := range key {
-		v := scratch(d.Schema[d.Schema.Index(d.Key[i])].Kind)
-		if err := source.ParseText(v, text); err != nil {
+		var err error
+		if cells[i], err = fields.Parse(d.Schema[d.Schema.Index(d.Key[i])].Kind, text); err != nil {
 			return nil, fmt.Errorf("slicesource: dataset %q: a bound of key column %q: %w", d.Name, d.Key[i], err)
 		}
-		cells[i].take(v, 0)
 	}
 	return cells, nil
 }
 
-// scratch returns an empty vector of that kind.
-func scratch(k source.Kind) *source.Vector {
-	return source.NewBatch(source.Schema{{Name: "scratch", Kind: k}}, 1, 0).Col(0)
-}
-
-// parseCell reads a text and returns the cell with its canonical text, which
-// is empty for a text that the kind does not have.
-func parseCell(k source.Kind, text string) (c cell, canonical string) {
-	v := scratch(k)
-	if source.ParseText(v, text) != nil {
-		return c, ""
-	}
-	c.take(v, 0)
-	return c, string(source.AppendText(nil, v, 0))
-}
-
 // value loads the operand's cell from the row.
 func (p *program) value(op *operand) error {
-	op.cell.null = false
+	op.cell.Null = false
 	if err := op.load(&op.cell); err != nil {
 		return &source.DataError{Dataset: p.dataset.Name, Column: op.field.Name, Rule: "not a " + op.field.Kind.String(), Err: err}
 	}
@@ -271,9 +259,9 @@ func (p *program) loadKey() error {
 }
 
 // compareKey orders the key that was loaded last and another one.
-func (p *program) compareKey(other []cell) int {
+func (p *program) compareKey(other []fields.Cell) int {
 	for i := range p.key {
-		if c := compare(p.key[i].field.Kind, &p.key[i].cell, &other[i]); c != 0 {
+		if c := fields.Compare(p.key[i].field.Kind, &p.key[i].cell, &other[i]); c != 0 {
 			return c
 		}
 	}
@@ -286,14 +274,12 @@ func (p *program) within() bool {
 }
 
 // keyText returns the key that was loaded last.
-func (p *program) keyText() (source.Key, error) {
-	key := make(source.Key, len(p.key))
+func (p *program) keyText() (key source.Key, err error) {
+	key = make(source.Key, len(p.key))
 	for i := range p.key {
-		v := scratch(p.key[i].field.Kind)
-		if err := p.key[i].cell.appendTo(v); err != nil {
+		if key[i], err = p.key[i].cell.Text(p.key[i].field.Kind); err != nil {
 			return nil, err
 		}
-		key[i] = string(source.AppendText(nil, v, 0))
 	}
 	return key, nil
 }
@@ -305,7 +291,7 @@ func (p *program) appendRow(b *source.Batch) error {
 		if err := p.value(op); err != nil {
 			return err
 		}
-		if err := op.cell.appendTo(b.Col(i)); err != nil {
+		if err := op.cell.AppendTo(b.Col(i)); err != nil {
 			return &source.DataError{Dataset: p.dataset.Name, Column: op.field.Name, Rule: "too long", Err: err}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"sort"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/slicesource/internal/fields"
 )
 
 // How many rows are looked at between two looks at ctx.
@@ -119,11 +120,11 @@ func comparer(v *source.Vector) func(a, b int) int {
 	case kind == source.String:
 		return func(a, b int) int { return bytes.Compare(v.Bytes(a), v.Bytes(b)) }
 	}
-	var x, y cell
+	var x, y fields.Cell
 	return func(a, b int) int {
-		x.view(v, a)
-		y.view(v, b)
-		return compare(v.Kind(), &x, &y)
+		x.View(v, a)
+		y.View(v, b)
+		return fields.Compare(v.Kind(), &x, &y)
 	}
 }
 
@@ -181,7 +182,7 @@ func (s *Source) openSlice(q source.Query) (*sliceReader, error) {
 }
 
 // search returns how many rows have a key up to and including that one.
-func (r *sliceReader) search(key []cell) int {
+func (r *sliceReader) search(key []fields.Cell) int {
 	return sort.Search(r.slice.rows, func(n int) bool {
 		if err := r.cursor.load(r.slice.at(n)); err != nil {
 			r.err = err

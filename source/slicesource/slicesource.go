@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/slicesource/internal/fields"
 )
 
 var (
@@ -34,7 +35,7 @@ type Options struct {
 // A Source is a dataset of Go values. It is safe for concurrent use.
 type Source struct {
 	dataset source.Dataset
-	shape   *shape
+	shape   *fields.Shape
 	slice   *slice  // nil for a source of a function
 	stream  *stream // nil for a source of a slice
 }
@@ -107,20 +108,47 @@ func describe[T any](name string, opts *Options) (*Source, error) {
 	if opts == nil {
 		opts = &Options{}
 	}
-	shape, err := shapeOf(reflect.TypeFor[T]())
+	shape, err := fields.ShapeOf(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
 	}
-	d, err := shape.dataset(name, *opts)
+	d, err := catalog(name, shape, *opts)
 	if err != nil {
 		return nil, err
 	}
 	return &Source{dataset: d, shape: shape}, nil
 }
 
+// catalog describes the dataset.
+func catalog(name string, s *fields.Shape, opts Options) (source.Dataset, error) {
+	d := source.Dataset{
+		Name: name, Title: opts.Title, Area: opts.Area, Off: opts.Off,
+		Schema: s.Schema, Unguarded: opts.Unguarded,
+	}
+	column := func(i int) string {
+		if i < 0 {
+			return ""
+		}
+		return s.Schema[i].Name
+	}
+	d.Tenant, d.Time, d.Subject = column(s.Tenant), column(s.Time), column(s.Subject)
+	for _, i := range s.Key {
+		d.Key = append(d.Key, s.Schema[i].Name)
+	}
+	switch {
+	case name == "":
+		return d, errors.New("slicesource: a dataset needs a name")
+	case d.Tenant == "" && !d.Unguarded:
+		return d, fmt.Errorf("slicesource: dataset %q: tag the tenant's field, or set Options.Unguarded", name)
+	case d.Tenant != "" && d.Unguarded:
+		return d, fmt.Errorf("slicesource: dataset %q has a tenant field and Options.Unguarded: want one of them", name)
+	}
+	return d, nil
+}
+
 // buffer returns a struct to bind to and what stores a row in it. Copying each
 // row to one place lets every field be read through a pointer made once.
-func buffer[T any](s *shape) (buf reflect.Value, store func(T) error) {
+func buffer[T any](s *fields.Shape) (buf reflect.Value, store func(T) error) {
 	if reflect.TypeFor[T]().Kind() == reflect.Struct {
 		row := new(T)
 		return reflect.ValueOf(row).Elem(), func(value T) error {
@@ -128,7 +156,7 @@ func buffer[T any](s *shape) (buf reflect.Value, store func(T) error) {
 			return nil
 		}
 	}
-	buf = reflect.New(s.row).Elem()
+	buf = reflect.New(s.Row).Elem()
 	return buf, func(value T) error {
 		v := reflect.ValueOf(value)
 		if v.IsNil() {
@@ -211,14 +239,14 @@ func (s *Source) Span(ctx context.Context, q source.Query) (first, last time.Tim
 	var low, high int64
 	err = s.each(ctx, q, func(p *program) error {
 		op := &p.columns[0]
-		if err := p.value(op); err != nil || op.cell.null {
+		if err := p.value(op); err != nil || op.cell.Null {
 			return err
 		}
-		if !ok || op.cell.i < low {
-			low = op.cell.i
+		if !ok || op.cell.Int < low {
+			low = op.cell.Int
 		}
-		if !ok || op.cell.i > high {
-			high = op.cell.i
+		if !ok || op.cell.Int > high {
+			high = op.cell.Int
 		}
 		ok = true
 		return nil
@@ -226,6 +254,6 @@ func (s *Source) Span(ctx context.Context, q source.Query) (first, last time.Tim
 	if err != nil || !ok {
 		return first, last, false, err
 	}
-	kind := s.dataset.Schema[s.shape.time].Kind
+	kind := s.dataset.Schema[s.shape.Time].Kind
 	return source.Instant(kind, low), source.Instant(kind, high), true, nil
 }

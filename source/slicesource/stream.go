@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/slicesource/internal/fields"
 )
 
 // A stream is the function of a source made by NewFunc. start returns a buffer
@@ -29,7 +30,7 @@ type streamReader struct {
 	next    func() (error, bool)
 	stop    func()
 	batch   *source.Batch // the one being filled
-	last    []cell        // the key of the last row, nil before the first
+	last    []fields.Cell // the key of the last row, nil before the first
 	rows    int           // looked at
 	err     error         // what ended the read
 }
@@ -87,12 +88,12 @@ func (r *streamReader) inOrder() error {
 		return err
 	}
 	if r.last == nil {
-		r.last = make([]cell, len(p.key))
+		r.last = make([]fields.Cell, len(p.key))
 	} else if p.compareKey(r.last) <= 0 {
 		return &source.DataError{Dataset: p.dataset.Name, Column: p.dataset.Key[0], Rule: "rows are not in the order of the key, each key once"}
 	}
 	for i := range p.key {
-		r.last[i].keep(&p.key[i].cell)
+		r.last[i].Keep(&p.key[i].cell)
 	}
 	return nil
 }

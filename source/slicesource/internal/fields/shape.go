@@ -1,4 +1,4 @@
-package slicesource
+package fields
 
 import (
 	"errors"
@@ -9,29 +9,33 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// A shape is what the tags of a struct type say: the dataset's columns, where
+// A Shape is what the tags of a struct type say: the dataset's columns, where
 // in the struct they are, and which have a role.
-type shape struct {
-	row     reflect.Type // the struct
-	schema  source.Schema
-	paths   [][]int // index paths, see reflect.Value.FieldByIndex
-	tags    []tag
-	key     []int // columns, in the order of the key
-	tenant  int   // -1: none, as for time and subject
-	time    int
-	subject int
+type Shape struct {
+	// Row is the struct.
+	Row reflect.Type
+	// Schema has the columns in the order of the struct.
+	Schema source.Schema
+	// Key holds the positions of the key's columns, in the order of the key.
+	Key []int
+	// Tenant, Time and Subject are the positions of the columns with that role,
+	// -1 where there is none.
+	Tenant, Time, Subject int
+
+	paths [][]int // index paths, see reflect.Value.FieldByIndex
+	tags  []tag
 }
 
-// shapeOf reads the tags of a struct type, or of the struct that a pointer
+// ShapeOf reads the tags of a struct type, or of the struct that a pointer
 // type points to, and reports every problem at once.
-func shapeOf(t reflect.Type) (*shape, error) {
+func ShapeOf(t reflect.Type) (*Shape, error) {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct {
 		return nil, fmt.Errorf("slicesource: rows are %v: want a struct or a pointer to one", t)
 	}
-	s := &shape{row: t, tenant: -1, time: -1, subject: -1}
+	s := &Shape{Row: t, Tenant: -1, Time: -1, Subject: -1}
 	errs := s.walk(t, nil)
 	for i := range s.tags {
 		errs = append(errs, s.role(i))
@@ -40,11 +44,11 @@ func shapeOf(t reflect.Type) (*shape, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return s, s.schema.Validate()
+	return s, s.Schema.Validate()
 }
 
 // walk adds the fields of t, which is found at path, in order.
-func (s *shape) walk(t reflect.Type, path []int) (errs []error) {
+func (s *Shape) walk(t reflect.Type, path []int) (errs []error) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := append(slices.Clone(path), i)
@@ -73,7 +77,7 @@ func flattens(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t != timeType && t != int128Type && t != bigType && !sqlNull(t)
 }
 
-func (s *shape) add(f reflect.StructField, path []int, tag tag) error {
+func (s *Shape) add(f reflect.StructField, path []int, tag tag) error {
 	if tag.field.Name == "" {
 		tag.field.Name = snake(f.Name)
 	}
@@ -83,49 +87,49 @@ func (s *shape) add(f reflect.StructField, path []int, tag tag) error {
 	}
 	tag.field.Kind = bound.kind
 	tag.field.Required = tag.required || !bound.nullable
-	s.schema = append(s.schema, tag.field)
+	s.Schema = append(s.Schema, tag.field)
 	s.paths = append(s.paths, path)
 	s.tags = append(s.tags, tag)
 	return nil
 }
 
 // role notes what column i is for.
-func (s *shape) role(i int) error {
-	t, name := s.tags[i], s.schema[i].Name
+func (s *Shape) role(i int) error {
+	t, name := s.tags[i], s.Schema[i].Name
 	once := func(role string, is bool, at *int) error {
 		if !is {
 			return nil
 		}
 		if *at >= 0 {
-			return fmt.Errorf("slicesource: both %q and %q are tagged %s", s.schema[*at].Name, name, role)
+			return fmt.Errorf("slicesource: both %q and %q are tagged %s", s.Schema[*at].Name, name, role)
 		}
 		*at = i
 		return nil
 	}
 	err := errors.Join(
-		once("tenant", t.tenant, &s.tenant), once("time", t.time, &s.time), once("subject", t.subject, &s.subject))
-	kind := s.schema[i].Kind
+		once("tenant", t.tenant, &s.Tenant), once("time", t.time, &s.Time), once("subject", t.subject, &s.Subject))
+	kind := s.Schema[i].Kind
 	if t.time && !kind.Temporal() {
 		err = errors.Join(err, fmt.Errorf("slicesource: %q is tagged time but is a %v", name, kind))
 	}
 	if t.key != 0 {
-		s.key = append(s.key, i)
+		s.Key = append(s.Key, i)
 		if kind == source.Float64 || kind == source.Bytes || kind == source.JSON {
 			err = errors.Join(err, fmt.Errorf("slicesource: %q is tagged key but is a %v", name, kind))
 		}
-		s.schema[i].Required = true // a null in a key is an error
+		s.Schema[i].Required = true // a null in a key is an error
 	}
 	return err
 }
 
 // orderKey puts the key's columns into the order that key=N asks for.
-func (s *shape) orderKey() error {
-	numbered := slices.ContainsFunc(s.key, func(i int) bool { return s.tags[i].key != nextKey })
+func (s *Shape) orderKey() error {
+	numbered := slices.ContainsFunc(s.Key, func(i int) bool { return s.tags[i].key != nextKey })
 	if !numbered {
 		return nil
 	}
-	slices.SortStableFunc(s.key, func(a, b int) int { return s.tags[a].key - s.tags[b].key })
-	for at, i := range s.key {
+	slices.SortStableFunc(s.Key, func(a, b int) int { return s.tags[a].key - s.tags[b].key })
+	for at, i := range s.Key {
 		if s.tags[i].key != at+1 {
 			return errors.New("slicesource: keys tagged key=N must be numbered 1, 2, 3 without gaps, all of them or none")
 		}
@@ -133,29 +137,9 @@ func (s *shape) orderKey() error {
 	return nil
 }
 
-// dataset describes the rows.
-func (s *shape) dataset(name string, opts Options) (source.Dataset, error) {
-	d := source.Dataset{
-		Name: name, Title: opts.Title, Area: opts.Area, Off: opts.Off,
-		Schema: s.schema, Unguarded: opts.Unguarded,
-	}
-	column := func(i int) string {
-		if i < 0 {
-			return ""
-		}
-		return s.schema[i].Name
-	}
-	d.Tenant, d.Time, d.Subject = column(s.tenant), column(s.time), column(s.subject)
-	for _, i := range s.key {
-		d.Key = append(d.Key, s.schema[i].Name)
-	}
-	switch {
-	case name == "":
-		return d, errors.New("slicesource: a dataset needs a name")
-	case d.Tenant == "" && !d.Unguarded:
-		return d, fmt.Errorf("slicesource: dataset %q: tag the tenant's field, or set Options.Unguarded", name)
-	case d.Tenant != "" && d.Unguarded:
-		return d, fmt.Errorf("slicesource: dataset %q has a tenant field and Options.Unguarded: want one of them", name)
-	}
-	return d, nil
+// Bind returns the loader of a column over the struct in row, which is
+// addressable. It reads what is in row when it is called.
+func (s *Shape) Bind(row reflect.Value, column int) (Loader, error) {
+	b, err := bind(row.FieldByIndex(s.paths[column]), s.tags[column])
+	return b.load, err
 }

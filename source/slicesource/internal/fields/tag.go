@@ -1,4 +1,4 @@
-package slicesource
+package fields
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package slicesource
+package fields
 
 import (
 	"encoding"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"reflect"
 	"strings"
 	"time"
@@ -13,13 +14,13 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// A loader reads one field of the row in the buffer it was bound to. The cell
+// A Loader reads one field of the row in the buffer it was bound to. The cell
 // it fills has null false.
-type loader func(*cell) error
+type Loader func(*Cell) error
 
-// A binding is a loader and what it gives.
+// A binding is a Loader and what it gives.
 type binding struct {
-	load     loader
+	load     Loader
 	kind     source.Kind
 	nullable bool
 }
@@ -44,7 +45,7 @@ func pointer[T any](v reflect.Value) *T {
 	return v.Addr().Convert(reflect.TypeFor[*T]()).Interface().(*T)
 }
 
-// bind makes the loader of one addressable field. The kind is the tag's, or
+// bind makes the Loader of one addressable field. The kind is the tag's, or
 // the one that the Go type suggests.
 func bind(v reflect.Value, t tag) (binding, error) {
 	b, err := bindType(v, t)
@@ -66,27 +67,27 @@ func bind(v reflect.Value, t tag) (binding, error) {
 	return b, nil
 }
 
-func loadZeroNull(v reflect.Value, load loader) loader {
+func loadZeroNull(v reflect.Value, load Loader) Loader {
 	zero := v.IsZero
 	if v.Type() == timeType {
 		t := pointer[time.Time](v)
 		zero = func() bool { return t.IsZero() }
 	}
-	return func(c *cell) error {
+	return func(c *Cell) error {
 		if zero() {
-			c.null = true
+			c.Null = true
 			return nil
 		}
 		return load(c)
 	}
 }
 
-func loadRequired(load loader) loader {
-	return func(c *cell) error {
+func loadRequired(load Loader) Loader {
+	return func(c *Cell) error {
 		if err := load(c); err != nil {
 			return err
 		}
-		if c.null {
+		if c.Null {
 			return errors.New("null in a required field")
 		}
 		return nil
@@ -151,22 +152,22 @@ func natural(t reflect.Type) source.Kind {
 	return 0
 }
 
-// direct returns the loader for a Go type whose values are cells of that kind
+// direct returns the Loader for a Go type whose values are cells of that kind
 // as they are, nil when they are not.
-func direct(v reflect.Value, kind source.Kind, round bool) (load loader, nullable bool) {
+func direct(v reflect.Value, kind source.Kind, round bool) (load Loader, nullable bool) {
 	switch natural(v.Type()) {
 	case source.Bool:
 		if kind == source.Bool {
-			return loadBool(pointer[bool](v)), false
+			return loadBool(v), false
 		}
 	case source.Int64:
-		return loadInteger(v, kind), false
-	case source.Float64:
-		if kind == source.Float64 && v.Kind() == reflect.Float32 {
-			return loadFloat(pointer[float32](v)), false
+		if v.CanInt() {
+			return loadSigned(v, kind), false
 		}
+		return loadUnsigned(v, kind), false
+	case source.Float64:
 		if kind == source.Float64 {
-			return loadFloat(pointer[float64](v)), false
+			return loadFloat(v), false
 		}
 	case source.String:
 		return loadString(pointer[string](v), kind, round), false
@@ -189,9 +190,9 @@ func bindPointer(v reflect.Value, t tag) (binding, error) {
 		return b, err
 	}
 	load := b.load
-	return binding{kind: b.kind, nullable: true, load: func(c *cell) error {
+	return binding{kind: b.kind, nullable: true, load: func(c *Cell) error {
 		if v.IsNil() {
-			c.null = true
+			c.Null = true
 			return nil
 		}
 		inner.Set(v.Elem())
@@ -206,9 +207,9 @@ func bindSQLNull(v reflect.Value, t tag) (binding, error) {
 		return b, err
 	}
 	load := b.load
-	return binding{kind: b.kind, nullable: true, load: func(c *cell) error {
+	return binding{kind: b.kind, nullable: true, load: func(c *Cell) error {
 		if !*valid {
-			c.null = true
+			c.Null = true
 			return nil
 		}
 		return load(c)
@@ -234,10 +235,7 @@ func bindInt128(v reflect.Value, t tag) (binding, error) {
 		return binding{}, errors.New("a source.Int128 wants decimal(p,s) in its tag")
 	}
 	p := pointer[source.Int128](v)
-	return binding{kind: kind, load: func(c *cell) error {
-		c.i, c.lo = p.Hi, p.Lo
-		return fits(*p, kind)
-	}}, nil
+	return binding{kind: kind, load: func(c *Cell) error { return c.setDecimal(*p, kind) }}, nil
 }
 
 func bindBig(v reflect.Value, t tag) (binding, error) {
@@ -246,13 +244,12 @@ func bindBig(v reflect.Value, t tag) (binding, error) {
 		return binding{}, errors.New("a big.Int wants decimal(p,s) in its tag")
 	}
 	p := pointer[big.Int](v)
-	return binding{kind: kind, load: func(c *cell) error {
+	return binding{kind: kind, load: func(c *Cell) error {
 		x, ok := fromBig(p)
 		if !ok {
 			return source.ErrDigits
 		}
-		c.i, c.lo = x.Hi, x.Lo
-		return fits(x, kind)
+		return c.setDecimal(x, kind)
 	}}, nil
 }
 
@@ -265,7 +262,7 @@ func fromBig(x *big.Int) (source.Int128, bool) {
 	shift := 0
 	for _, w := range x.Bits() {
 		words[shift/64] |= uint64(w) << (shift % 64)
-		shift += bitsPerWord
+		shift += bits.UintSize
 	}
 	out := source.Int128{Hi: int64(words[1]), Lo: words[0]}
 	if x.Sign() < 0 {
@@ -274,18 +271,9 @@ func fromBig(x *big.Int) (source.Int128, bool) {
 	return out, true
 }
 
-const bitsPerWord = 32 << (^uint(0) >> 63)
-
-func fits(x source.Int128, kind source.Kind) error {
-	if !x.Fits(kind.Precision()) {
-		return source.ErrDigits
-	}
-	return nil
-}
-
-// viaText returns the loader for a type that writes itself as text
+// viaText returns the Loader for a type that writes itself as text
 // ([encoding.TextAppender], or [encoding.TextMarshaler], which allocates).
-func viaText(v reflect.Value, kind source.Kind, round bool) loader {
+func viaText(v reflect.Value, kind source.Kind, round bool) Loader {
 	parse := parser(kind, round)
 	if parse == nil {
 		return nil
@@ -293,14 +281,14 @@ func viaText(v reflect.Value, kind source.Kind, round bool) loader {
 	buf := make([]byte, 0, 64) // never nil: an empty text is a text
 	switch m := v.Addr().Interface().(type) {
 	case encoding.TextAppender:
-		return func(c *cell) (err error) {
+		return func(c *Cell) (err error) {
 			if buf, err = m.AppendText(buf[:0]); err != nil {
 				return err
 			}
 			return parse(c, buf)
 		}
 	case encoding.TextMarshaler:
-		return func(c *cell) error {
+		return func(c *Cell) error {
 			text, err := m.MarshalText()
 			if err != nil {
 				return err
@@ -314,21 +302,21 @@ func viaText(v reflect.Value, kind source.Kind, round bool) loader {
 
 // parser returns what turns a text into a cell of that kind, nil when there is
 // no such thing.
-func parser(kind source.Kind, round bool) func(*cell, []byte) error {
+func parser(kind source.Kind, round bool) func(*Cell, []byte) error {
 	switch kind.Base() {
 	case source.String, source.JSON:
-		return func(c *cell, text []byte) error {
+		return func(c *Cell, text []byte) error {
 			c.s, c.b = "", text
 			return nil
 		}
 	case source.AnyDecimal:
-		return func(c *cell, text []byte) error {
+		return func(c *Cell, text []byte) error {
 			x, err := source.ParseDecimal(text, kind.Precision(), kind.Scale(), round)
-			c.i, c.lo = x.Hi, x.Lo
+			c.Int, c.lo = x.Hi, x.Lo
 			return err
 		}
 	case source.UUID:
-		return func(c *cell, text []byte) (err error) {
+		return func(c *Cell, text []byte) (err error) {
 			c.u, err = source.ParseUUID(text)
 			return err
 		}
