@@ -40,9 +40,9 @@ func Example() {
 
 // A remote interface is read page by page, from where the query begins.
 func ExampleNewFunc() {
-	fetch := func(_ context.Context, tenant string, page int) ([]Run, error) {
-		if page == 2 {
-			return nil, nil
+	fetch := func(ctx context.Context, tenant string, page int) ([]Run, error) {
+		if page == 2 || ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 		return []Run{
 			{ID: int64(10*page + 1), Org: tenant, Cost: "1.5"},

@@ -363,9 +363,9 @@ func TestFuncCanceledAmongOthersRows(t *testing.T) {
 func TestFuncSeesTheQuery(t *testing.T) {
 	t.Parallel()
 	var seen source.Query
-	src := notesFunc(t, func(_ context.Context, q source.Query) iter.Seq2[note, error] {
+	src := notesFunc(t, func(ctx context.Context, q source.Query) iter.Seq2[note, error] {
 		seen = q
-		return sequence(notes(1))(t.Context(), q)
+		return sequence(notes(1))(ctx, q)
 	})
 	q := all()
 	q.After = source.Key{"0"}

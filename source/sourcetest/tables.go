@@ -57,31 +57,43 @@ func makeTables(lacks map[Feature]string) []Table {
 
 // things is the large table: every kind, a key of two columns.
 func things(m *maker) Table {
-	d := source.Dataset{Name: "things", Title: "Things", Area: "suite", Key: []string{"shelf", "id"},
-		Tenant: "org", Time: "at", Subject: "person"}
+	d := source.Dataset{
+		Name: "things", Title: "Things", Area: "suite", Key: []string{"shelf", "id"},
+		Tenant: "org", Time: "at", Subject: "person",
+	}
 	return m.table(d, 160,
 		column{source.Field{Name: "shelf", Kind: source.String, Required: true}, func(i int) string { return "s" + strconv.Itoa(i*i%5) }},
 		column{source.Field{Name: "id", Kind: source.Int64, Required: true}, func(i int) string { return strconv.Itoa((i - 60) * 7919) }},
 		column{source.Field{Name: "org", Kind: source.String, Required: true}, orgs},
-		column{source.Field{Name: "person", Kind: source.String, Sensitivity: source.Personal},
-			cycle(1, "ann@acme.example", "Ann@acme.example", "o'neil@acme.example", null, "bob@acme.example", "")},
+		column{
+			source.Field{Name: "person", Kind: source.String, Sensitivity: source.Personal},
+			cycle(1, "ann@acme.example", "Ann@acme.example", "o'neil@acme.example", null, "bob@acme.example", ""),
+		},
 		column{source.Field{Name: "at", Kind: source.Timestamp}, cycle(1, m.instants("Z")...)},
 		column{source.Field{Name: "flag", Kind: source.Bool}, cycle(1, "true", "false", null, "false")},
-		column{source.Field{Name: "whole", Kind: source.Int64},
-			cycle(1, "9223372036854775807", "-9223372036854775808", "0", "-1", "9007199254740993", null, "42")},
+		column{
+			source.Field{Name: "whole", Kind: source.Int64},
+			cycle(1, "9223372036854775807", "-9223372036854775808", "0", "-1", "9007199254740993", null, "42"),
+		},
 		column{source.Field{Name: "ratio", Kind: source.Float64}, cycle(1, m.floats()...)},
-		column{source.Field{Name: "price", Kind: source.Decimal(12, 4)},
-			cycle(1, "0.0000", "0.0001", "-0.0001", "99999999.9999", "-99999999.9999", "12.5000", null, "100.0000")},
-		column{source.Field{Name: "exact", Kind: source.Decimal(38, 10)},
+		column{
+			source.Field{Name: "price", Kind: source.Decimal(12, 4)},
+			cycle(1, "0.0000", "0.0001", "-0.0001", "99999999.9999", "-99999999.9999", "12.5000", null, "100.0000"),
+		},
+		column{
+			source.Field{Name: "exact", Kind: source.Decimal(38, 10)},
 			cycle(1, "9999999999999999999999999999.9999999999", "-9999999999999999999999999999.9999999999",
-				"0.0000000001", "1234567890123456789012345678.0123456789", null, "1.0000000000")},
+				"0.0000000001", "1234567890123456789012345678.0123456789", null, "1.0000000000"),
+		},
 		column{source.Field{Name: "note", Kind: source.String}, cycle(1, m.notes()...)},
 		column{source.Field{Name: "blob", Kind: source.Bytes}, cycle(1, blobs()...)},
 		column{source.Field{Name: "day", Kind: source.Date}, cycle(1, m.days()...)},
 		column{source.Field{Name: "wall", Kind: source.DateTime}, cycle(3, m.instants("")...)},
 		column{source.Field{Name: "ref", Kind: source.UUID}, m.uuids(true)},
-		column{source.Field{Name: "doc", Kind: source.JSON},
-			cycle(1, `{}`, `[1, 2.50]`, `"text"`, `null`, `{"b": 1, "a": 12345678901234567890.10, "b": 2}`, null, `{"ключ": "\u0041\n"}`)},
+		column{
+			source.Field{Name: "doc", Kind: source.JSON},
+			cycle(1, `{}`, `[1, 2.50]`, `"text"`, `null`, `{"b": 1, "a": 12345678901234567890.10, "b": 2}`, null, `{"ключ": "\u0041\n"}`),
+		},
 		column{source.Field{Name: "order", Kind: source.Int64}, func(i int) string { return strconv.Itoa(i % 7) }},
 	)
 }
@@ -112,8 +124,10 @@ func events(m *maker) Table {
 	d := source.Dataset{Name: "events", Key: []string{"made", "seq"}, Tenant: "org", Time: "made"}
 	return m.table(d, 60,
 		column{source.Field{Name: "made", Kind: source.Timestamp, Required: true}, cycle(1, m.instants("Z")[1:]...)},
-		column{source.Field{Name: "seq", Kind: source.Decimal(20, 2), Required: true},
-			func(i int) string { return strconv.Itoa(i*37-900) + ".50" }},
+		column{
+			source.Field{Name: "seq", Kind: source.Decimal(20, 2), Required: true},
+			func(i int) string { return strconv.Itoa(i*37-900) + ".50" },
+		},
 		column{source.Field{Name: "org", Kind: source.String, Required: true}, orgs},
 		column{source.Field{Name: "text", Kind: source.String, Required: true}, cycle(1, "", "a", "b")},
 	)
