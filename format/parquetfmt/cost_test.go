@@ -73,14 +73,14 @@ func usageBatch(t testing.TB, first, rows, note int) *source.Batch {
 
 // It counts what the whole process allocates, so it runs alone.
 func TestParquetAllocatesNothingForARow(t *testing.T) {
-	const rows = 10_000
+	const rows = 5_000
 	for _, codec := range codecs() {
 		t.Run(codecName(codec), func(t *testing.T) {
 			b := usageBatch(t, 0, rows, 50)
 			w, err := parquetfmt.Format{Compression: codec}.NewWriter(io.Discard, usage())
 			require.NoError(t, err)
 			require.NoError(t, w.Write(b))
-			allocs := testing.AllocsPerRun(20, func() {
+			allocs := testing.AllocsPerRun(10, func() {
 				if err := w.Write(b); err != nil {
 					t.Error(err)
 				}
@@ -92,7 +92,10 @@ func TestParquetAllocatesNothingForARow(t *testing.T) {
 
 // It looks at the heap of the whole process while it writes, so it runs alone.
 func TestD3_ParquetMemoryIsBounded(t *testing.T) {
-	const limit = 48 << 20
+	limit, times := uint64(48<<20), 1
+	if raceDetector {
+		limit, times = 2*limit, 10
+	}
 	tests := []struct {
 		name   string
 		schema source.Schema
@@ -109,7 +112,7 @@ func TestD3_ParquetMemoryIsBounded(t *testing.T) {
 			w, err := parquetfmt.Format{}.NewWriter(io.Discard, tt.schema)
 			require.NoError(t, err)
 			var peak uint64
-			for i := range tt.times {
+			for i := range tt.times / times {
 				require.NoError(t, w.Write(tt.batch))
 				if i%5 == 0 {
 					var m runtime.MemStats

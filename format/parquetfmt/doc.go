@@ -44,7 +44,7 @@
 // where NaN sorts), and none for a chunk without a value.
 //
 // A row group holds at most 131,072 rows and ends when 16 MiB are held for it,
-// see [Format]. What a writer needs in memory is that, some pages, and about 150
+// see [Format]. What a writer needs in memory is that, some pages, and about 100
 // bytes of metadata per column and row group for the footer. A file has at most
 // 32,767 row groups.
 //

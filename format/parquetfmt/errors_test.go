@@ -166,7 +166,7 @@ func TestR25_ParquetWriteErrors(t *testing.T) {
 	f := parquetfmt.Format{RowGroupRows: 20}
 	size := len(writeFile(t, f, schema, b))
 	full := errors.New("disk full")
-	for n := 0; n < size; n += 101 {
+	for n := 0; n < size; n += 499 {
 		for _, short := range []bool{false, true} {
 			want := full
 			if short {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package parquetfmt_test
+
+const raceDetector = false
