@@ -34,7 +34,8 @@
 //
 // What only some sources can do is an interface of its own: [CountedReader],
 // [Counter], [Splitter], [Spanner]. [Count], [SplitRows] and [TimeSpan] use it or
-// say what to do without. A source that wraps another passes these on.
+// say what to do without. A source that wraps another passes these on, as
+// [Merge] does, which makes one catalog of several sources.
 //
 // # Testing
 //

@@ -44,7 +44,10 @@ func ShapeOf(t reflect.Type) (*Shape, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return s, s.Schema.Validate()
+	if err := s.Schema.Validate(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // walk adds the fields of t, which is found at path, in order.
