@@ -274,7 +274,13 @@ func fromBig(x *big.Int) (source.Int128, bool) {
 // viaText returns the Loader for a type that writes itself as text
 // ([encoding.TextAppender], or [encoding.TextMarshaler], which allocates).
 func viaText(v reflect.Value, kind source.Kind, round bool) Loader {
-	parse := parser(kind, round)
+	parse := parser[[]byte](kind, round)
+	if kind == source.String || kind == source.JSON {
+		parse = func(c *Cell, text []byte) error {
+			c.s, c.b = "", text
+			return nil
+		}
+	}
 	if parse == nil {
 		return nil
 	}
@@ -295,30 +301,6 @@ func viaText(v reflect.Value, kind source.Kind, round bool) Loader {
 			}
 			buf = append(buf[:0], text...)
 			return parse(c, buf)
-		}
-	}
-	return nil
-}
-
-// parser returns what turns a text into a cell of that kind, nil when there is
-// no such thing.
-func parser(kind source.Kind, round bool) func(*Cell, []byte) error {
-	switch kind.Base() {
-	case source.String, source.JSON:
-		return func(c *Cell, text []byte) error {
-			c.s, c.b = "", text
-			return nil
-		}
-	case source.AnyDecimal:
-		return func(c *Cell, text []byte) error {
-			x, err := source.ParseDecimal(text, kind.Precision(), kind.Scale(), round)
-			c.Int, c.lo = x.Hi, x.Lo
-			return err
-		}
-	case source.UUID:
-		return func(c *Cell, text []byte) (err error) {
-			c.u, err = source.ParseUUID(text)
-			return err
 		}
 	}
 	return nil

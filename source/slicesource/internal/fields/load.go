@@ -96,21 +96,32 @@ func loadBytes(p *[]byte) Loader {
 }
 
 func loadString(p *string, kind source.Kind, round bool) Loader {
-	switch kind.Base() {
-	case source.String, source.JSON, source.Bytes:
+	if kind.Variable() {
 		return func(c *Cell) error {
 			c.s, c.b = *p, nil
 			return nil
 		}
+	}
+	parse := parser[string](kind, round)
+	if parse == nil {
+		return nil
+	}
+	return func(c *Cell) error { return parse(c, *p) }
+}
+
+// parser returns what reads a text as a cell of that kind, nil when a kind is
+// not read from texts.
+func parser[T string | []byte](kind source.Kind, round bool) func(*Cell, T) error {
+	switch kind.Base() {
 	case source.AnyDecimal:
-		return func(c *Cell) error {
-			x, err := source.ParseDecimal(*p, kind.Precision(), kind.Scale(), round)
+		return func(c *Cell, text T) error {
+			x, err := source.ParseDecimal(text, kind.Precision(), kind.Scale(), round)
 			c.Int, c.lo = x.Hi, x.Lo
 			return err
 		}
 	case source.UUID:
-		return func(c *Cell) (err error) {
-			c.u, err = source.ParseUUID(*p)
+		return func(c *Cell, text T) (err error) {
+			c.u, err = source.ParseUUID(text)
 			return err
 		}
 	}
