@@ -2,14 +2,52 @@ package sqlsource
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/sqlsource/internal/dialect"
+	"github.com/exportyard/exportyard/source/sqlsource/internal/stored"
+)
+
+// A Dialect is the SQL that a database speaks. The zero value is none.
+type Dialect uint8
+
+// The dialects.
+const (
+	// SQLite is SQLite 3.37 or later.
+	SQLite = Dialect(dialect.SQLite)
+	// PostgreSQL is PostgreSQL 12 or later.
+	PostgreSQL = Dialect(dialect.PostgreSQL)
+	// MySQL is MySQL 8.0 or later, and MariaDB 10.5 or later.
+	MySQL = Dialect(dialect.MySQL)
+)
+
+// String returns the name of the database.
+func (d Dialect) String() string { return dialect.Dialect(d).String() }
+
+// A TimeStorage says how the values of a Date, Timestamp or DateTime column
+// are stored: one of the constants, or a layout of text in the terms of package
+// time, such as "2006-01-02 15:04:05".
+//
+// A layout must sort as time does. It is 2006-01-02, alone or with a T or a
+// space and 15:04, 15:04:05, 15:04:05.000 (so many digits always) or
+// 15:04:05.999 (as many digits as there are, or none), and then nothing or UTC
+// written as Z, +00:00, +0000, +00 or " +0000 UTC". Without a zone a Timestamp
+// is in UTC.
+type TimeStorage string
+
+// The storages that are not text.
+const (
+	// Detected looks at the values on SQLite, and is Native elsewhere.
+	Detected TimeStorage = ""
+	// Native is the database's own type: date, timestamp, timestamptz, datetime.
+	Native TimeStorage = stored.Native
+	// UnixSeconds is an integer of seconds since 1970-01-01T00:00:00Z.
+	UnixSeconds TimeStorage = stored.UnixSeconds
+	// UnixMillis is the same in milliseconds.
+	UnixMillis TimeStorage = stored.UnixMillis
+	// UnixMicros is the same in microseconds.
+	UnixMicros TimeStorage = stored.UnixMicros
 )
 
 // A Dataset is one table or query and what its columns mean.
@@ -64,155 +102,4 @@ type Options struct {
 	// Recheck is how long a check of stored forms (see the package
 	// documentation) is trusted. Default: 1 minute. Negative: never.
 	Recheck time.Duration
-}
-
-// A table is a dataset made ready.
-type table struct {
-	Dataset
-	dialect Dialect
-	pieces  []piece // of the from clause
-	schema  source.Schema
-	forms   map[string]form // declared, by column
-	known   knowledge
-}
-
-// bounds reports whether the declared query uses :from or :to.
-func (t *table) bounds() bool {
-	return slices.ContainsFunc(t.pieces, func(p piece) bool { return p.param == "from" || p.param == "to" })
-}
-
-// newTable checks a declaration and reports every problem at once.
-func newTable(d Dialect, ds Dataset) (*table, error) {
-	t := &table{Dataset: ds, dialect: d, schema: slices.Clone(ds.Fields), forms: make(map[string]form)}
-	var errs []error
-	wrong := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("sqlsource: dataset %q: "+format, append([]any{ds.Name}, args...)...))
-	}
-	if ds.Name == "" {
-		wrong("it has no name")
-	}
-	if (ds.Tenant == "") == !ds.Unguarded {
-		wrong("set exactly one of Tenant and Unguarded")
-	}
-	if err := t.schema.Validate(); err != nil {
-		wrong("%w", err)
-	}
-	if err := t.setFrom(); err != nil {
-		wrong("%w", err)
-	}
-	t.checkRoles(wrong)
-	if err := t.setForms(); err != nil {
-		wrong("%w", err)
-	}
-	if _, declared := t.forms[ds.Time]; t.bounds() && d == SQLite && !declared {
-		wrong("a query with :from or :to needs Time and TimeStorage")
-	}
-	t.Key = slices.Clone(ds.Key)
-	if t.Title == "" {
-		t.Title = t.Name
-	}
-	return t, errors.Join(errs...)
-}
-
-func (t *table) setFrom() (err error) {
-	switch {
-	case (t.Query == "") == (t.Table == ""):
-		return errors.New("set exactly one of Query and Table")
-	case t.Table != "":
-		t.pieces = []piece{{sql: quoteTable(t.dialect, t.Table) + " as q"}}
-		return nil
-	}
-	if t.pieces, err = parseDeclared(t.dialect, t.Query); err != nil {
-		return err
-	}
-	t.pieces[0].sql = "(" + t.pieces[0].sql
-	// The line break ends a comment that the query may end with.
-	t.pieces[len(t.pieces)-1].sql += "\n) as q"
-	if t.bounds() && t.Time == "" {
-		return errors.New("a query with :from or :to needs Time")
-	}
-	return nil
-}
-
-// checkRoles checks the columns that have a meaning.
-func (t *table) checkRoles(wrong func(string, ...any)) {
-	field := func(role, name string) (source.Kind, bool) {
-		i := t.schema.Index(name)
-		if i < 0 {
-			wrong("%s names the column %q, which is not among the fields", role, name)
-			return 0, false
-		}
-		return t.schema[i].Kind, true
-	}
-	for i, name := range t.Key {
-		k, ok := field("Key", name)
-		if ok && (k == source.Float64 || k == source.Bytes || k == source.JSON) {
-			wrong("the key column %q has the kind %v, which is no key", name, k)
-		}
-		if slices.Contains(t.Key[:i], name) {
-			wrong("Key names the column %q twice", name)
-		}
-	}
-	if t.Tenant != "" {
-		field("Tenant", t.Tenant)
-	}
-	if t.Subject != "" {
-		field("Subject", t.Subject)
-	}
-	if t.Time != "" {
-		if k, ok := field("Time", t.Time); ok && !k.Temporal() {
-			wrong("the time column %q has the kind %v: want date, timestamp or datetime", t.Time, k)
-		}
-	} else if t.TimeStorage != Detected {
-		wrong("TimeStorage is set and Time is not")
-	}
-}
-
-func (t *table) setForms() error {
-	declared := make(map[string]TimeStorage, len(t.Storage)+1)
-	maps.Copy(declared, t.Storage)
-	if t.TimeStorage != Detected {
-		declared[t.Time] = t.TimeStorage
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(declared)) {
-		s := declared[name]
-		i := t.schema.Index(name)
-		if i < 0 || !t.schema[i].Kind.Temporal() {
-			errs = append(errs, fmt.Errorf("storage is declared for %q, which is no temporal column", name))
-			continue
-		}
-		if s == Detected {
-			continue
-		}
-		f, err := s.form()
-		switch {
-		case err != nil:
-			errs = append(errs, fmt.Errorf("column %q: %w", name, err))
-		case f.native && t.dialect == SQLite:
-			errs = append(errs, fmt.Errorf("column %q: SQLite has no native type for times", name))
-		case !f.holds(t.schema[i].Kind):
-			errs = append(errs, fmt.Errorf("column %q: a %v is not stored as %q", name, t.schema[i].Kind, string(s)))
-		default:
-			t.forms[name] = f
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// public returns the dataset as the catalog shows it.
-func (t *table) public() source.Dataset {
-	return source.Dataset{
-		Name: t.Name, Title: t.Title, Area: t.Area, Schema: slices.Clone(t.schema), Key: slices.Clone(t.Key),
-		Tenant: t.Tenant, Unguarded: t.Unguarded, Time: t.Time, Subject: t.Subject,
-	}
-}
-
-// quoteTable quotes "name" or "schema.name".
-func quoteTable(d Dialect, table string) string {
-	parts := strings.Split(table, ".")
-	for i, p := range parts {
-		parts[i] = d.quote(p)
-	}
-	return strings.Join(parts, ".")
 }

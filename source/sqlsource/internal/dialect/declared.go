@@ -1,20 +1,20 @@
-package sqlsource
+package dialect
 
 import (
 	"fmt"
 	"strings"
 )
 
-// A piece is a run of declared SQL and the parameter behind it, if any.
-type piece struct {
-	sql   string
-	param string // tenant, from, to, or empty at the end
+// A Piece is a run of declared SQL and the parameter behind it, if any.
+type Piece struct {
+	SQL   string
+	Param string // tenant, from, to, or empty at the end
 }
 
-// parseDeclared cuts a declared query at its parameters. It knows the dialect's
+// Parse cuts a declared query at its parameters. It knows the dialect's
 // literals, quoted names and comments well enough to look past them.
-func parseDeclared(d Dialect, sql string) ([]piece, error) {
-	var pieces []piece
+func (d Dialect) Parse(sql string) ([]Piece, error) {
+	var pieces []Piece
 	start := 0
 	end := len(strings.TrimRight(sql, " \t\r\n;"))
 	for i := 0; i < end; {
@@ -40,13 +40,13 @@ func parseDeclared(d Dialect, sql string) ([]piece, error) {
 			if name != "tenant" && name != "from" && name != "to" {
 				return nil, fmt.Errorf("the query holds the parameter :%s: want :tenant, :from or :to", name)
 			}
-			pieces = append(pieces, piece{sql[start:i], name})
+			pieces = append(pieces, Piece{sql[start:i], name})
 			i, start = n, n
 		default:
 			i++
 		}
 	}
-	return append(pieces, piece{sql: sql[start:end]}), nil
+	return append(pieces, Piece{SQL: sql[start:end]}), nil
 }
 
 // opaque returns the length of the literal, quoted name or comment that sql

@@ -1,4 +1,4 @@
-package sqlsource
+package scan
 
 import (
 	"database/sql"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/source"
+	"github.com/exportyard/exportyard/source/sqlsource/internal/stored"
 )
 
 // A cell is the destination of one column: what the driver gives is appended
@@ -17,8 +18,8 @@ type cell struct {
 	vec     *source.Vector
 	dataset string
 	field   source.Field
-	form    form // of a time, when declared
-	typed   bool // numbers come as numbers: a text is none
+	form    stored.Form // of a time, when declared
+	typed   bool        // numbers come as numbers: a text is none
 }
 
 var _ sql.Scanner = (*cell)(nil)
@@ -267,7 +268,7 @@ func (c *cell) time(t time.Time) error {
 }
 
 func (c *cell) unix(x int64) error {
-	unit := c.form.unit
+	unit := c.form.Unit
 	if unit == 0 {
 		return c.wrong("an integer in a "+c.field.Kind.String()+" column: declare its unit in TimeStorage or Storage", nil)
 	}
@@ -278,17 +279,17 @@ func (c *cell) unix(x int64) error {
 }
 
 func temporalText[T string | []byte](c *cell, text T) error {
-	st, ok := parseStamp(text)
+	st, ok := stored.ParseStamp(text)
 	k := c.field.Kind
 	switch {
 	case !ok:
 		return c.wrong("a text that is no "+k.String(), nil)
-	case k == source.DateTime && st.form.suffix != "":
+	case k == source.DateTime && st.Form.Suffix != "":
 		return c.wrong("a zone in a datetime column", nil)
-	case c.form.unit > 0:
+	case c.form.Unit > 0:
 		return c.wrong("a text where integers are declared", nil)
 	}
-	return c.micros(st.days*dayMicros+st.micros-st.offset*1e6, st.nanos)
+	return c.micros(st.Days*stored.DayMicros+st.Micros-st.Offset*1e6, st.Nanos)
 }
 
 // micros appends a time, or the day that it is.
@@ -303,10 +304,10 @@ func (c *cell) micros(x, nanos int64) error {
 		}
 	}
 	if k == source.Date {
-		if x%dayMicros != 0 {
+		if x%stored.DayMicros != 0 {
 			return c.wrong("a time of day in a date column", nil)
 		}
-		x /= dayMicros
+		x /= stored.DayMicros
 	}
 	if !source.InRange(k, x) {
 		return c.outside()
@@ -316,29 +317,3 @@ func (c *cell) micros(x, nanos int64) error {
 }
 
 func (c *cell) outside() error { return c.wrong("a time outside the years 1 to 9999", nil) }
-
-// keys reads all rows as keys.
-func (s *scan) keys(names []string) ([]source.Key, error) {
-	schema := make(source.Schema, len(s.cells))
-	for j := range s.cells {
-		schema[j] = s.cells[j].field
-	}
-	b := source.NewBatch(schema, 0, 0)
-	var out []source.Key
-	for {
-		b.Reset()
-		if err := s.fill(b); err != nil {
-			return nil, err
-		}
-		if b.Len() == 0 {
-			return out, nil
-		}
-		for row := range b.Len() {
-			k := make(source.Key, len(names))
-			for j := range names {
-				k[j] = string(source.AppendText(nil, b.Col(j), row))
-			}
-			out = append(out, k)
-		}
-	}
-}

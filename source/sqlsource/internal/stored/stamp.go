@@ -1,51 +1,51 @@
-package sqlsource
+package stored
 
 import "time"
 
-// A stamp is a date, or a date and a time, as a text says it.
-type stamp struct {
-	days   int64 // since 1970-01-01
-	micros int64 // since midnight
-	nanos  int64 // what is left below a microsecond, 0 to 999
-	form   form  // how the text is written; its suffix is the zone
-	offset int64 // seconds east of UTC
+// A Stamp is a date, or a date and a time, as a text says it.
+type Stamp struct {
+	Days   int64 // since 1970-01-01
+	Micros int64 // since midnight
+	Nanos  int64 // what is left below a microsecond, 0 to 999
+	Form   Form  // how the text is written; its suffix is the zone
+	Offset int64 // seconds east of UTC
 }
 
-// parseStamp reads yyyy-mm-dd, then nothing or T or a space and hh:mm, hh:mm:ss
+// ParseStamp reads yyyy-mm-dd, then nothing or T or a space and hh:mm, hh:mm:ss
 // or hh:mm:ss.f with up to nine digits, then nothing or a zone: Z, +hh, +hhmm,
 // +hh:mm, or what Go's time.Time.String writes. Digits of a fraction beyond the
 // ninth must be zeros.
-func parseStamp[T string | []byte](s T) (stamp, bool) {
+func ParseStamp[T string | []byte](s T) (Stamp, bool) {
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	y, okY := number(s[0:4])
 	m, okM := number(s[5:7])
 	d, okD := number(s[8:10])
 	if !okY || !okM || !okD || y < 1 || m < 1 || m > 12 || d < 1 {
-		return stamp{}, false
+		return Stamp{}, false
 	}
 	t := time.Date(int(y), time.Month(m), int(d), 0, 0, 0, 0, time.UTC)
 	if int64(t.Day()) != d {
-		return stamp{}, false
+		return Stamp{}, false
 	}
-	st := stamp{days: t.Unix() / (24 * 60 * 60), form: form{base: 10}}
+	st := Stamp{Days: t.Unix() / (24 * 60 * 60), Form: Form{Base: 10}}
 	if len(s) == 10 {
 		return st, true
 	}
 	rest, ok := clockOf(&st, s)
 	if !ok {
-		return stamp{}, false
+		return Stamp{}, false
 	}
-	if st.offset, ok = zoneOf(rest); !ok {
-		return stamp{}, false
+	if st.Offset, ok = zoneOf(rest); !ok {
+		return Stamp{}, false
 	}
-	st.form.suffix = string(rest)
+	st.Form.Suffix = string(rest)
 	return st, true
 }
 
 // clockOf reads the time of day behind the date and returns what follows.
-func clockOf[T string | []byte](st *stamp, s T) (rest T, ok bool) {
+func clockOf[T string | []byte](st *Stamp, s T) (rest T, ok bool) {
 	if len(s) < 16 || s[10] != 'T' && s[10] != ' ' || s[13] != ':' {
 		return s, false
 	}
@@ -54,8 +54,8 @@ func clockOf[T string | []byte](st *stamp, s T) (rest T, ok bool) {
 	if !okH || !okM || h > 23 || m > 59 {
 		return s, false
 	}
-	st.form.sep, st.form.base = s[10], 16
-	st.micros = (h*60 + m) * 60 * 1e6
+	st.Form.sep, st.Form.Base = s[10], 16
+	st.Micros = (h*60 + m) * 60 * 1e6
 	rest = s[16:]
 	if len(rest) < 3 || rest[0] != ':' {
 		return rest, true
@@ -64,8 +64,8 @@ func clockOf[T string | []byte](st *stamp, s T) (rest T, ok bool) {
 	if !okS || sec > 59 {
 		return s, false
 	}
-	st.form.base = 19
-	st.micros += sec * 1e6
+	st.Form.Base = 19
+	st.Micros += sec * 1e6
 	rest = rest[3:]
 	if len(rest) == 0 || rest[0] != '.' {
 		return rest, true
@@ -82,8 +82,8 @@ func clockOf[T string | []byte](st *stamp, s T) (rest T, ok bool) {
 	if n == 1 {
 		return s, false
 	}
-	st.form.digits = n - 1
-	st.micros, st.nanos = st.micros+nanos/1000, nanos%1000
+	st.Form.Digits = n - 1
+	st.Micros, st.Nanos = st.Micros+nanos/1000, nanos%1000
 	return rest[n:], true
 }
 
@@ -128,3 +128,5 @@ func number[T string | []byte](s T) (x int64, ok bool) {
 	}
 	return x, true
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
