@@ -3,6 +3,7 @@ package export_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -72,6 +73,9 @@ func TestBadRows(t *testing.T) {
 			return nil
 		}},
 		{"an error in the middle", "", export.CodeSourceError, func(b *source.Batch) error { row(b, "acme", marker, at); return errBoom }},
+		{"an end of file that is an error", "", export.CodeSourceError, func(*source.Batch) error {
+			return fmt.Errorf("reading the connection: %w", io.EOF)
+		}},
 		{"a panic", "", export.CodeInternal, func(*source.Batch) error { panic("in the driver") }},
 		{"an empty batch", "", export.CodeSourceError, func(*source.Batch) error { return nil }},
 		{"a timeout", "", export.CodeSourceTimeout, func(*source.Batch) error { return context.DeadlineExceeded }},
@@ -98,7 +102,7 @@ func TestBadRows(t *testing.T) {
 			}
 			require.NotContains(t, j.Error.Error(), marker)
 			require.Empty(t, h.sink.Keys())
-			require.Empty(t, h.sink.Unfinished())
+			require.Zero(t, h.sink.Unfinished())
 			require.Equal(t, []string{"failed"}, h.outbox("acme"))
 		})
 	}

@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -358,7 +357,7 @@ func (p *planner) rowBytes(ctx context.Context, s *selected, q source.Query) (in
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
 	}
-	if errors.Is(err, io.EOF) || err == nil && b.Len() == 0 {
+	if err == io.EOF || err == nil && b.Len() == 0 {
 		return 0, nil
 	}
 	if err != nil {

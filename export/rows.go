@@ -61,7 +61,7 @@ func (e *Engine) doRows(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	q.After, q.UpTo = part.After, part.UpTo
 	res, counted, err := e.stream(ctx, dest.Sink, r.Key, q, pipeline.Spec{
 		Schema: s.Schema, Columns: s.Columns, Check: g.Check,
-		Format: f, Compression: codec, Level: e.config.Level, Piece: part.Piece,
+		Format: f, Compression: codec, Level: e.level(codec), Piece: part.Piece,
 		Workers: e.config.Workers, Progress: &h.Progress,
 	})
 	if err != nil {
@@ -73,6 +73,14 @@ func (e *Engine) doRows(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	r.Counted, r.ReadTo = counted, e.config.Now().UTC()
 	payload, err := encodePayload(r)
 	return queue.Finish{Outcome: queue.Seal, Receipt: payload, Rows: r.Rows, Bytes: r.Bytes}, err
+}
+
+// level is the configured level; there is none without a codec.
+func (e *Engine) level(c format.Compression) int {
+	if c == format.None {
+		return 0
+	}
+	return e.config.Level
 }
 
 // How rows were counted.

@@ -228,8 +228,12 @@ func (m *Manifest) verifyFiles(ctx context.Context, s sink.Sink, key string, pro
 	if all != nil {
 		return all
 	}
-	if rows != m.Rows || bytes != m.Bytes {
-		return corrupt(key, "its totals are not the sums of its files")
+	var read int64
+	for _, d := range m.Datasets {
+		read += d.Rows
+	}
+	if rows != m.Rows || bytes != m.Bytes || read != m.Rows {
+		return corrupt(key, "its totals are not the sums of its files and datasets")
 	}
 	return nil
 }

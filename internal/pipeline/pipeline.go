@@ -118,7 +118,7 @@ func readBatch(ctx context.Context, r source.Reader, b *source.Batch) (err error
 	b.Reset()
 	err = r.Read(ctx, b)
 	switch {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // exactly: a wrapped one is a connection that broke
 		return io.EOF
 	case err != nil:
 		return &ReadError{err}
