@@ -1,0 +1,44 @@
+// Package export is the engine: it takes requests for exports, works on them in
+// the background, and hands out what it has proved to be complete.
+//
+// # The way of an export
+//
+// [Engine.Request] checks a request against the source's catalog and the
+// destination, all problems at once, and stores a job with its plan part. An
+// engine that runs ([Engine.Run], here or on another host that shares the store)
+// claims the plan part, cuts datasets, periods and key ranges into rows parts, and
+// stores them. Each rows part is streamed through its format into one object, a
+// segment. When all are sealed, the seal part reads every segment back from the
+// store, joins segments into files where one file is asked for, reads those back
+// too, and writes the manifest last. Then, and in one transaction, the job is
+// completed.
+//
+// # What holds
+//
+// A job that says completed has been proved: the rows that were read are the rows
+// that were written, and where the source can count, the rows that it has; each
+// stored file was read back with the size and SHA-256 that were written. A job
+// that is short fails.
+//
+// Each row is checked against its dataset's tenant column and its part's range of
+// time, also when these columns are not exported. A row that does not belong fails
+// the part, with an error that names dataset and column and never the data.
+//
+// A worker may die at any moment. Its parts are taken over when their leases end,
+// under a new fence and new keys; parts that were sealed stay sealed. What it left
+// behind is in no manifest and is swept away.
+//
+// Nothing here grows with the data: a part holds a fixed number of batches.
+//
+// # Time
+//
+// Leases, deadlines and expiry go by the store's clock, so that hosts need not
+// agree on the time. Ranges are half-open. Days, weeks and months are those of the
+// request's zone, with their 23 and 25 hours; for columns without a zone the wall
+// clock's readings are cut as they are.
+//
+// # Errors
+//
+// Every method returns an [*Error]. Its Code is for programs, its Message and Hint
+// are for people.
+package export
