@@ -45,8 +45,8 @@ func prepare(d Dialect, ds Dataset) (*snapshot.Table, error) {
 		Name: ds.Name, Dialect: c.dialect, Pieces: c.pieces, Plain: ds.Table != "", Schema: c.schema, Forms: c.forms,
 		Key: slices.Clone(ds.Key), Tenant: ds.Tenant, Time: ds.Time, Subject: ds.Subject, KeepCollation: ds.KeepCollation,
 	}
-	if _, declared := c.forms[ds.Time]; t.Bounds() && (ds.Time == "" || d == SQLite && !declared) {
-		c.wrong("a query with :from or :to needs Time, and on SQLite TimeStorage")
+	if t.Bounds() {
+		c.checkBounds()
 	}
 	return t, errors.Join(c.errs...)
 }
@@ -80,10 +80,15 @@ func (c *declaration) field(role, name string) (source.Kind, bool) {
 	return c.schema[i].Kind, true
 }
 
+// noKey reports whether columns of a kind cannot be of a key.
+func noKey(k source.Kind) bool {
+	return k == source.Float64 || k == source.Bytes || k == source.JSON
+}
+
 func (c *declaration) checkRoles() {
 	for i, name := range c.Key {
 		k, ok := c.field("Key", name)
-		if ok && (k == source.Float64 || k == source.Bytes || k == source.JSON) {
+		if ok && noKey(k) {
 			c.wrong("the key column %q has the kind %v, which is no key", name, k)
 		}
 		if slices.Contains(c.Key[:i], name) {
@@ -132,6 +137,17 @@ func (c *declaration) checkStorage() {
 		default:
 			c.forms[name] = f
 		}
+	}
+}
+
+// checkBounds sees to it that :from and :to can be written.
+func (c *declaration) checkBounds() {
+	f, declared := c.forms[c.Time]
+	switch {
+	case c.Time == "" || c.dialect == dialect.SQLite && !declared:
+		c.wrong("a query with :from or :to needs Time, and on SQLite TimeStorage")
+	case f.Reduced():
+		c.wrong("a query with :from or :to needs a time column whose texts sort as they are, not %q", string(c.TimeStorage))
 	}
 }
 

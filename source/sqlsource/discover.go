@@ -97,18 +97,20 @@ func newDataset(d Dialect, t catalog.Table, opts *DiscoverOptions) (Dataset, err
 	}
 	slices.SortFunc(key, func(a, b catalog.Column) int { return a.Key - b.Key })
 	for _, c := range key {
-		if c.Kind == source.Float64 || c.Kind == source.Bytes || c.Kind == source.JSON || !c.Required {
-			ds.Key = nil
-			break
-		}
 		ds.Key = append(ds.Key, c.Name)
 	}
 	return ds, source.Schema(ds.Fields).Validate()
 }
 
-// assign gives the dataset its tenant and its time.
+// assign gives the dataset its tenant and its time, and takes a key away that
+// cannot be one.
 func (ds *Dataset) assign(opts *DiscoverOptions) error {
 	schema := source.Schema(ds.Fields)
+	if slices.ContainsFunc(ds.Key, func(name string) bool {
+		return !schema[schema.Index(name)].Required || noKey(schema[schema.Index(name)].Kind)
+	}) {
+		ds.Key = nil
+	}
 	switch {
 	case opts.TenantColumn == "":
 		ds.Unguarded = true

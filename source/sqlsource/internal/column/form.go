@@ -93,6 +93,9 @@ func (v *View) sample(ctx context.Context, i int) ([]stored.Form, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	if text, ok := found.([]byte); ok { // as some drivers hand out texts
+		found = string(text)
+	}
 	switch x := found.(type) {
 	case int64:
 		return v.unit(ctx, i)

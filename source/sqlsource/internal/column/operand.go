@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/exportyard/exportyard/source"
 	"github.com/exportyard/exportyard/source/sqlsource/internal/dialect"
@@ -147,14 +148,27 @@ func (v *View) decimal(ctx context.Context, i int) (Operand, error) {
 	case which < 0:
 		return Operand{}, v.mixed(i, "neither all numbers nor all texts with every digit of the scale")
 	}
-	return Operand{Expr: d.Bytewise(ref), Value: func(cells *source.Vector, row int) dialect.Value {
-		text := decimalText(cells, row)
-		if x, err := strconv.ParseInt(text, 10, 64); err == nil {
+	return Operand{Expr: d.Bytewise(ref), Value: decimalNumber}, nil
+}
+
+// decimalNumber is the number by which SQLite holds a decimal: an integer, or
+// the real that is written so. A decimal that no number is written as equals none.
+func decimalNumber(cells *source.Vector, row int) dialect.Value {
+	k, want := cells.Kind(), cells.Decimal(row)
+	text := decimalText(cells, row)
+	whole, fraction, _ := strings.Cut(text, ".")
+	if x, err := strconv.ParseInt(whole, 10, 64); err == nil && strings.Trim(fraction, "0") == "" {
+		return dialect.Value{Wrap: "?", Arg: x}
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err == nil {
+		var got source.Int128
+		got, err = source.ParseDecimal(strconv.FormatFloat(x, 'g', -1, 64), k.Precision(), k.Scale(), false)
+		if err == nil && got == want {
 			return dialect.Value{Wrap: "?", Arg: x}
 		}
-		x, _ := strconv.ParseFloat(text, 64)
-		return dialect.Value{Wrap: "?", Arg: x}
-	}}, nil
+	}
+	return dialect.Value{Wrap: "?"}
 }
 
 func (v *View) uuid(ctx context.Context, i int) (Operand, error) {
@@ -198,7 +212,11 @@ func (v *View) temporal(ctx context.Context, i int) (Operand, error) {
 		if k == source.Date {
 			micros *= stored.DayMicros
 		}
-		return v.Time(i, f, micros)
+		arg := v.Time(i, f, micros)
+		if !f.Exact(k, micros) {
+			arg.Arg = nil // no stored time equals it
+		}
+		return arg
 	}}
 	if !f.Native && f.Unit == 0 {
 		if f.Reduced() {

@@ -160,7 +160,7 @@ func (s *Session) Span(ctx context.Context) (first, last time.Time, ok bool, err
 func (s *Session) extreme(ctx context.Context, i int, direction string) (t time.Time, ok bool, err error) {
 	o, err := s.view.Operand(ctx, i)
 	if err != nil {
-		return t, false, err
+		return t, false, refused(err)
 	}
 	st := dialect.New(s.t.Dialect)
 	st.Write("select ", s.view.Read(i), " from ")

@@ -150,11 +150,11 @@ func (s *Session) period(ctx context.Context, st *dialect.Statement) error {
 	}
 	o, err := s.view.Operand(ctx, i)
 	if err != nil {
-		return err
+		return refused(err)
 	}
 	f, err := s.view.Form(ctx, i)
 	if err != nil {
-		return err
+		return refused(err)
 	}
 	bound := func(t time.Time, sign string, all bool) {
 		switch micros := ceil(t); {
@@ -171,6 +171,16 @@ func (s *Session) period(ctx context.Context, st *dialect.Statement) error {
 	bound(q.From, " >= ", false)
 	bound(q.To, " < ", true)
 	return nil
+}
+
+// refused makes an error about mixed times final: to ask for times in another
+// way would not make them one form.
+func refused(err error) error {
+	var mixed *source.DataError
+	if errors.As(err, &mixed) {
+		return &source.DataError{Dataset: mixed.Dataset, Column: mixed.Column, Rule: mixed.Rule}
+	}
+	return err
 }
 
 // filter writes the condition that a cell has one of the filter's values.

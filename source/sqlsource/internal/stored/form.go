@@ -203,6 +203,9 @@ func (f Form) step(k source.Kind) int64 {
 	return step
 }
 
+// Exact reports whether the form can hold the time.
+func (f Form) Exact(k source.Kind, micros int64) bool { return micros%f.step(k) == 0 }
+
 // Encode returns the integer or text that stands for the time of so many
 // microseconds since 1970-01-01T00:00:00; of a time between two steps, the later.
 func (f Form) Encode(k source.Kind, micros int64) any {
