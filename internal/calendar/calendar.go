@@ -78,7 +78,7 @@ func Reading(t time.Time, loc *time.Location) time.Time {
 func Instant(wall time.Time, loc *time.Location) time.Time {
 	t := wall.Add(-16 * time.Hour).In(loc) // no zone is further from UTC
 	for {
-		_, end := t.ZoneBounds()
+		end := steadyUntil(t)
 		_, offset := t.Zone()
 		candidate := wall.Add(-time.Duration(offset) * time.Second)
 		if candidate.Before(t) {
@@ -89,6 +89,18 @@ func Instant(wall time.Time, loc *time.Location) time.Time {
 		}
 		t = end.In(loc)
 	}
+}
+
+// steadyUntil returns a moment after t until which t's clock is not set, though
+// it may not be set then either; zero when it is never set again.
+func steadyUntil(t time.Time) time.Time {
+	_, end := t.ZoneBounds()
+	if end.IsZero() || end.After(t) {
+		return end
+	}
+	// Where the future of a zone is a rule, package time ends every year after
+	// 365 days: on the last day of a leap year, the bound lies in the past.
+	return time.Date(t.UTC().Year()+1, time.January, 1, 0, 0, 0, 0, time.UTC)
 }
 
 // Next returns the first boundary after t, and the wall reading that
@@ -121,10 +133,16 @@ func nextHour(t time.Time, loc *time.Location) time.Time {
 	_, offset := local.Zone()
 	shift := time.Duration(offset) * time.Second
 	next := t.UTC().Add(shift).Truncate(time.Hour).Add(time.Hour).Add(-shift)
-	if _, end := local.ZoneBounds(); !end.IsZero() && end.Before(next) {
-		return end.UTC()
+	for {
+		end := steadyUntil(local)
+		if end.IsZero() || !end.Before(next) {
+			return next
+		}
+		local = end.In(loc)
+		if _, after := local.Zone(); after != offset {
+			return end.UTC()
+		}
 	}
-	return next
 }
 
 // Floor floors a wall reading to the start of its period.
