@@ -151,6 +151,9 @@ func (s *Session) learn(ctx context.Context) error {
 	if err := errors.Join(err, rows.Close(), rows.Err()); err != nil {
 		return s.t.Failed(ctx, "describe", err)
 	}
+	if len(columns) != len(s.t.Schema) {
+		return s.t.Failed(ctx, "describe", fmt.Errorf("the driver names %d columns of %d", len(columns), len(s.t.Schema)))
+	}
 	types = make([]dialect.Class, len(columns))
 	for i, c := range columns {
 		types[i] = s.t.Dialect.ClassOf(c.DatabaseTypeName())
