@@ -155,18 +155,24 @@ func storeError(job string, err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &conflict):
-		return &Error{Code: CodeConflict, Job: conflict.Active.ID, Err: err,
-			Message: "export " + conflict.Active.ID + " is still active", Hint: "wait until it ends, or cancel it"}
+		return &Error{
+			Code: CodeConflict, Job: conflict.Active.ID, Err: err,
+			Message: "export " + conflict.Active.ID + " is still active", Hint: "wait until it ends, or cancel it",
+		}
 	case errors.Is(err, queue.ErrIdempotencyMismatch):
-		return &Error{Code: CodeIdempotencyMismatch, Err: err,
-			Message: "this idempotency key was used with another request", Hint: "use a new key for a new request"}
+		return &Error{
+			Code: CodeIdempotencyMismatch, Err: err,
+			Message: "this idempotency key was used with another request", Hint: "use a new key for a new request",
+		}
 	case errors.Is(err, queue.ErrNotFound):
 		return &Error{Code: CodeNotFound, Job: job, Message: "no such export", Err: err}
 	case errors.Is(err, queue.ErrBadTransition):
 		return &Error{Code: CodeAlreadyFinished, Job: job, Message: "the export is not in a state that allows this", Err: err}
 	default:
-		return &Error{Code: CodeUnavailable, Job: job, Message: "the job store did not answer", Retryable: true,
-			Hint: "try again in a moment", Err: err}
+		return &Error{
+			Code: CodeUnavailable, Job: job, Message: "the job store did not answer", Retryable: true,
+			Hint: "try again in a moment", Err: err,
+		}
 	}
 }
 

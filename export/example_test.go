@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -85,7 +86,8 @@ func ExampleError() {
 	_, err = engine.Request(context.Background(), export.Request{
 		Tenant: "acme", Datasets: []export.Selection{{Name: "orders", Columns: []string{"card"}}}, Format: "csv", Interval: "decade",
 	})
-	if refused, ok := err.(*export.Error); ok {
+	var refused *export.Error
+	if errors.As(err, &refused) {
 		for _, p := range refused.Problems {
 			fmt.Printf("%s: %s: %s\n", p.Field, p.Code, p.Message)
 		}

@@ -48,8 +48,9 @@ type invoice struct {
 	Amount float64 `export:"amount"`
 }
 
-// october makes n runs for each of two tenants, spread over October 2026.
-func october(n int) []run {
+// october makes 300 runs for each of two tenants, spread over October 2026.
+func october() []run {
+	const n = 300
 	var rows []run
 	for i := range 2 * n {
 		rows = append(rows, run{
@@ -106,7 +107,7 @@ func newHouse(t *testing.T, change func(*export.Config)) *house {
 	h.sink, err = memsink.New(nil)
 	require.NoError(t, err)
 	config := export.Config{
-		Source: runsOf(t, october(300)), Store: h.store, Sink: h.sink, Now: h.clock.Now,
+		Source: runsOf(t, october()), Store: h.store, Sink: h.sink, Now: h.clock.Now,
 		Formats: []format.Formatter{
 			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{},
 		},

@@ -20,7 +20,7 @@ import (
 // included unless they are to be skipped.
 func TestA7_OneFilePerDay(t *testing.T) {
 	t.Parallel()
-	rows := october(300)
+	rows := october()
 	rows = slices.DeleteFunc(rows, func(r run) bool { return r.Created.Day() == 9 })
 	h := newHouse(t, func(c *export.Config) { c.Source = runsOf(t, rows) })
 	h.start()
@@ -133,7 +133,7 @@ func TestD6_FilesRoll(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(h.content(j, i)), "run_id,"), "each file has its header")
 	}
 	require.Equal(t, []string{"runs-0001.csv", "runs-0002.csv", "runs-0003.csv", "runs-0004.csv"}, names)
-	require.Equal(t, wantIDs(october(300), "acme"), h.ids(j, m))
+	require.Equal(t, wantIDs(october(), "acme"), h.ids(j, m))
 
 	_, m = h.completed(export.Request{Tenant: "acme", All: true, Format: "parquet"})
 	require.Len(t, m.Files, 8)

@@ -107,7 +107,7 @@ func threeDatasets(t *testing.T) source.Source {
 	require.NoError(t, err)
 	ghosts, err := slicesource.New("ghosts", []invoice{{1, "acme", 1}}, &slicesource.Options{Area: "chat"})
 	require.NoError(t, err)
-	src, err := source.Merge(runsOf(t, october(300)), invoices, &switchedOff{ghosts})
+	src, err := source.Merge(runsOf(t, october()), invoices, &switchedOff{ghosts})
 	require.NoError(t, err)
 	return src
 }

@@ -128,7 +128,7 @@ func readBatch(ctx context.Context, r source.Reader, b *source.Batch) (err error
 	return nil
 }
 
-// Recovered, deferred, turns a panic into a [PanicError].
+// Recovered turns a panic into a [PanicError] when it is deferred.
 func Recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Value: v, Stack: debug.Stack()}
