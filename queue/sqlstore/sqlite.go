@@ -78,15 +78,16 @@ func settleSQLite(ctx context.Context, conn *sql.Conn, lockWait time.Duration) (
 	if err := conn.QueryRowContext(ctx, "pragma busy_timeout").Scan(&milliseconds); err != nil {
 		return 0, err
 	}
-	if err := conn.QueryRowContext(ctx, "pragma synchronous").Scan(&synchronous); err != nil {
-		return 0, err
-	}
 	wait := time.Duration(milliseconds) * time.Millisecond
 	if slice := min(sqliteSlice, max(lockWait, time.Millisecond)).Truncate(time.Millisecond); wait < slice {
 		wait = slice
 		if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", wait.Milliseconds())); err != nil {
 			return 0, err
 		}
+	}
+	// This one looks at the file, so it comes after the wait is set.
+	if err := conn.QueryRowContext(ctx, "pragma synchronous").Scan(&synchronous); err != nil {
+		return 0, err
 	}
 	const full = 2
 	if synchronous < full {

@@ -1,0 +1,96 @@
+package sqlstore_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore"
+)
+
+// No statement of a store with many jobs looks at a whole table, or sorts. The one
+// sort that is allowed is of the jobs that have a suspect, which are few.
+func TestNoStatementScansOrSorts(t *testing.T) {
+	t.Parallel()
+	db, tap := tapped(t, newFile(t))
+	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
+	require.NoError(t, err)
+	base(t, store, true)
+	tap.arm(0, "", nil)
+	everyMethod(t, store)
+	tap.mu.Lock()
+	log := slices.Clone(tap.log)
+	tap.mu.Unlock()
+	seen := map[string]bool{}
+	for _, s := range log {
+		word := strings.Fields(strings.ToLower(s.query))[0]
+		if seen[s.query] || !slices.Contains([]string{"select", "insert", "update"}, word) {
+			continue
+		}
+		seen[s.query] = true
+		args := make([]any, len(s.args))
+		for i, a := range s.args {
+			args[i] = a.Value
+		}
+		rows, err := db.QueryContext(t.Context(), "explain query plan "+s.query, args...)
+		require.NoError(t, err)
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+			fewSuspects := strings.Contains(s.query, "p.suspect = 1)")
+			inOrder := strings.Contains(detail, "USING INDEX exportyard_job_rotation") || strings.Contains(detail, "USING COVERING INDEX exportyard_job_rotation") ||
+				fewSuspects && strings.Contains(detail, "exportyard_part_suspect")
+			if strings.Contains(detail, "SCAN") && !inOrder || strings.Contains(detail, "TEMP B-TREE") && !fewSuspects {
+				t.Errorf("%s\n  in %s", detail, s.query)
+			}
+		}
+		require.NoError(t, rows.Err())
+		require.NoError(t, rows.Close())
+	}
+	require.Greater(t, len(seen), 20, "too few statements were seen")
+}
+
+// everyMethod calls each method, in each way that makes another statement.
+func everyMethod(t *testing.T, s *sqlstore.Store) {
+	t.Helper()
+	ctx := t.Context()
+	must := func(err error) { t.Helper(); require.NoError(t, err) }
+	_, _, err := s.Create(ctx, draft("new"), entriesOf("new"))
+	must(err)
+	_, err = s.Get(ctx, "acme", "new")
+	must(err)
+	for i, q := range []queue.ListQuery{
+		{}, {After: queue.Cursor("acme", 3)}, {Kind: "archive"}, {Actor: "ann"},
+		{States: []queue.State{queue.Pending, queue.Running}, Kind: "archive", Actor: "ann", After: queue.Cursor("acme", 3)},
+	} {
+		q.Tenant = "acme"
+		_, _, err = s.List(ctx, q)
+		require.NoError(t, err, fmt.Sprint(i))
+	}
+	_, err = s.Parts(ctx, "acme", "base", -1, 10)
+	must(err)
+	for _, alone := range []bool{true, false} {
+		_, err = s.Claim(ctx, queue.Claim{Worker: "w", Limit: 3, Alone: alone, Lease: -time.Second})
+		must(err)
+	}
+	_, err = s.Renew(ctx, queue.Renew{Leases: []queue.Lease{{Tenant: "acme", Job: "base", Number: 1, Fence: 1}}, Lease: -time.Second})
+	must(err)
+	due, err := s.Due(ctx, 10)
+	must(err)
+	require.NotEmpty(t, due)
+	for i, o := range []queue.Outcome{queue.LeaseOver, queue.Refuse} {
+		p := due[i].Part
+		_, err = s.Finish(ctx, queue.Finish{Tenant: p.Tenant, Job: p.Job, Number: p.Number, Fence: p.Fence, Outcome: o, MaxCrashes: 3}, nil)
+		must(err)
+	}
+	_, err = s.Update(ctx, queue.Update{Tenant: "acme", Job: "new", Event: queue.Cancel}, nil)
+	must(err)
+	_, err = s.Entries(ctx, "acme", queue.Audit, 0, 10)
+	must(err)
+}
