@@ -22,7 +22,6 @@ type unit struct {
 	batch *source.Batch
 	first bool          // no separator before its rows
 	done  chan struct{} // the worker has finished with it
-	raw   []byte
 	out   []byte
 	sum   format.Sum
 	err   error
@@ -112,28 +111,31 @@ func (run *blockRun) read(ctx context.Context, r source.Reader) (rows int64, err
 }
 
 // encode is one worker: check, encode and compress a batch while it is in cache.
+// Encoded rows are needed until they are compressed, so their memory is the
+// worker's, of which there are fewer than units.
 func (run *blockRun) encode(packer format.Packer) {
+	var raw []byte
 	for u := range run.work {
-		u.err = run.encodeUnit(packer, u)
+		raw, u.err = run.encodeUnit(packer, raw[:0], u)
 		u.done <- struct{}{}
 	}
 }
 
-func (run *blockRun) encodeUnit(packer format.Packer, u *unit) (err error) {
+// encodeUnit appends the rows to raw, which it returns, and packs them into the unit.
+func (run *blockRun) encodeUnit(packer format.Packer, raw []byte, u *unit) (_ []byte, err error) {
 	defer Recovered(&err)
 	if err := run.spec.Check(u.batch); err != nil {
-		return err
+		return raw, err
 	}
-	u.raw = u.raw[:0]
 	if !u.first {
-		u.raw = run.enc.AppendSeparator(u.raw)
+		raw = run.enc.AppendSeparator(raw)
 	}
-	if u.raw, err = run.enc.AppendRows(u.raw, u.batch.Project(run.spec.Columns)); err != nil {
-		return err
+	if raw, err = run.enc.AppendRows(raw, u.batch.Project(run.spec.Columns)); err != nil {
+		return raw, err
 	}
-	u.sum = format.SumOf(u.raw)
-	u.out, err = packer.AppendBlock(u.out[:0], u.raw)
-	return err
+	u.sum = format.SumOf(raw)
+	u.out, err = packer.AppendBlock(u.out[:0], raw)
+	return raw, err
 }
 
 // write puts finished units into the output in the order in which they were read.
