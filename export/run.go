@@ -77,6 +77,7 @@ func (e *Engine) finishEntries(h *worker.Held, f queue.Finish) []queue.Entry {
 // an ended job wants cleaning.
 func (e *Engine) settled(ctx context.Context, h *worker.Held, f queue.Finish, j queue.Job) {
 	if !j.State.Active() {
+		e.config.Logger.InfoContext(ctx, "export ended", "tenant", j.Tenant, "job", j.ID, "state", j.State, "rows", j.Rows)
 		e.mu.Lock()
 		delete(e.plans, j.ID)
 		e.mu.Unlock()
