@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	_ "modernc.org/sqlite"
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/queuetest"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // openDB opens a file with a pool of its own.
 func openDB(t testing.TB, path string) *sql.DB {
@@ -45,6 +42,7 @@ func TestR14_ConformanceSQLite(t *testing.T) {
 		store := open(t, path, opts)
 		return queuetest.Harness{
 			Store: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) },
+			Rounds: *rounds,
 			Reopen: func(t testing.TB) (queue.JobStore, queue.EntryReader) {
 				again := open(t, path, opts)
 				return again, again
