@@ -30,7 +30,7 @@ func (u Unit) Valid() bool {
 }
 
 // Cuts reports whether u makes more than one of a range.
-func (u Unit) Cuts() bool { return u != "" && u != Whole }
+func (u Unit) Cuts() bool { return u.Valid() && u != "" && u != Whole }
 
 // A Period is one half-open stretch of time. Label names it in keys and file
 // names. The wall readings, given in UTC, are the same bounds for columns
@@ -43,28 +43,35 @@ type Period struct {
 }
 
 // Cut tiles [from, to) by the unit, on the wall clock of loc. It stops
-// with an error once there are more than limit; ends is then where the last
-// of those that fit ends.
+// with an error once there are more than limit, which is at least 1; ends is
+// then where the last of those that fit ends.
 func Cut(from, to time.Time, unit Unit, loc *time.Location, limit int) (out []Period, ends time.Time, err error) {
 	wall := Reading(from, loc)
 	if !unit.Cuts() {
-		return []Period{{From: from, To: to, WallFrom: wall, WallTo: Reading(to, loc)}}, to, nil
+		return []Period{{From: from, To: to, WallFrom: wall, WallTo: later(wall, Reading(to, loc))}}, to, nil
 	}
 	for from.Before(to) {
 		if len(out) == limit {
 			return nil, out[limit-1].To, fmt.Errorf("more than %d periods", limit)
 		}
 		next, nextWall := Next(from, unit, loc)
+		name := label(from, nextWall, unit, loc)
 		if !next.Before(to) {
 			next, nextWall = to, Reading(to, loc)
 		}
-		if nextWall.Before(wall) {
-			nextWall = wall
-		}
-		out = append(out, Period{From: from, To: next, WallFrom: wall, WallTo: nextWall, Label: label(from, unit, loc)})
+		nextWall = later(wall, nextWall)
+		out = append(out, Period{From: from, To: next, WallFrom: wall, WallTo: nextWall, Label: name})
 		from, wall = next, nextWall
 	}
 	return out, to, nil
+}
+
+// later keeps wall readings from running backwards where a clock is set back.
+func later(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return a
+	}
+	return b
 }
 
 // Reading returns what the clock on the wall shows at t, as a time in UTC.
@@ -159,25 +166,33 @@ func Floor(wall time.Time, unit Unit) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
-// label names the period that begins at from: 2026-10, 2026-W43, 2026-10-25,
-// 2026-10-25T02, and with the offset behind the hour outside of UTC, since an
-// hour can come twice.
-func label(from time.Time, unit Unit, loc *time.Location) string {
-	local := from.In(loc)
+// label names the period that begins at from and whose unit ends with the wall
+// reading end: 2026-10, 2026-W43, 2026-10-25, 2026-10-25T02, and with the offset
+// behind the hour outside of UTC, since an hour can come twice. It goes by the
+// end, since a clock set back over midnight shows the day before once more.
+func label(from, end time.Time, unit Unit, loc *time.Location) string {
 	switch unit {
 	case Hour:
-		if loc == time.UTC {
-			return local.Format("2006-01-02T15")
-		}
-		return local.Format("2006-01-02T15-0700")
+		return from.In(loc).Format(hourLayout(from, loc))
 	case Day:
-		return local.Format(time.DateOnly)
+		return end.AddDate(0, 0, -1).Format(time.DateOnly)
 	case Week:
-		y, w := local.ISOWeek()
+		y, w := end.AddDate(0, 0, -7).ISOWeek()
 		return fmt.Sprintf("%04d-W%02d", y, w)
-	case Month:
-		return local.Format("2006-01")
 	default:
-		return ""
+		return end.AddDate(0, -1, 0).Format("2006-01")
+	}
+}
+
+// hourLayout has the seconds of the offset where local mean time gives it some.
+func hourLayout(t time.Time, loc *time.Location) string {
+	_, offset := t.In(loc).Zone()
+	switch {
+	case loc == time.UTC:
+		return "2006-01-02T15"
+	case offset%60 != 0:
+		return "2006-01-02T15-070000"
+	default:
+		return "2006-01-02T15-0700"
 	}
 }
