@@ -229,8 +229,12 @@ func (c *cell) variable(src any) (err error) {
 	default:
 		return c.unfit(src)
 	}
+	if err == nil {
+		return nil
+	}
+	// Behind the check: the variable is on the heap, and there is one a cell.
 	var bad *source.DataError
-	if err != nil && !errors.As(err, &bad) {
+	if !errors.As(err, &bad) {
 		return c.wrong("the cell is too long", err)
 	}
 	return err
