@@ -13,7 +13,8 @@ type Policy struct {
 	Base, Cap time.Duration
 }
 
-// Delay returns the delay before retry n. A nil rnd means the shared source.
+// Delay returns the delay before retry n; none without a positive base and cap.
+// A nil rnd means the shared source.
 func (p Policy) Delay(n int, rnd *rand.Rand) time.Duration {
 	ceiling := p.Cap
 	if n = max(n, 1); n < 63 {
@@ -21,11 +22,12 @@ func (p Policy) Delay(n int, rnd *rand.Rand) time.Duration {
 			ceiling = d
 		}
 	}
-	if ceiling <= 0 {
+	if min(p.Base, ceiling) <= 0 {
 		return 0
 	}
+	choices := uint64(ceiling) + 1
 	if rnd == nil {
-		return time.Duration(rand.Int64N(int64(ceiling) + 1))
+		return time.Duration(rand.Uint64N(choices))
 	}
-	return time.Duration(rnd.Int64N(int64(ceiling) + 1))
+	return time.Duration(rnd.Uint64N(choices))
 }
