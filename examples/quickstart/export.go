@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -38,7 +35,25 @@ type seams struct {
 }
 
 // exportAll makes what the flags ask for, or goes on with it.
-func exportAll(ctx context.Context, o *options, show *screen, s seams) (err error) {
+func exportAll(ctx context.Context, o *options, show *screen, s seams) error {
+	err := o.exportAll(ctx, show, s)
+	if err != nil && ctx.Err() != nil {
+		if o.state == "" {
+			return errors.New("stopped before anything was written")
+		}
+		return fmt.Errorf("stopped; to go on, run it again with the same flags and -state %s -out %s", o.state, o.out)
+	}
+	return err
+}
+
+func (o *options) exportAll(ctx context.Context, show *screen, s seams) (err error) {
+	var data catalog
+	if o.db != "" { // before anything is written
+		if data, err = o.open(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, data.db.Close()) }()
+	}
 	if err := o.place(); err != nil {
 		return err
 	}
@@ -51,46 +66,58 @@ func exportAll(ctx context.Context, o *options, show *screen, s seams) (err erro
 		if err := o.demo(ctx, show); err != nil {
 			return err
 		}
+		if data, err = o.open(ctx); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, data.db.Close()) }()
 	}
-	engine, shut, err := o.wire(ctx, s)
+	begun, err := o.begin()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shut()) }()
-
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan error, 1)
-	go func() { done <- engine.Run(running) }()
-	manifests, err := o.exportEach(ctx, engine, show)
-	if err == nil {
-		err = engine.Sweep(ctx) // what killed attempts left behind goes now
-	}
-	stop()
-	if err := errors.Join(err, <-done); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("stopped; to go on, run it again with -state %s -out %s", o.state, o.out)
-		}
+	defer func() { err = errors.Join(err, begun.end()) }()
+	manifests, err := o.exportFrom(ctx, data.source, begun, show, s)
+	if err != nil {
 		return err
 	}
 	return show.report(o.out, manifests)
 }
 
-// place fills in where files and jobs go.
-func (o *options) place() error {
-	var dir string
-	if o.out == "" || o.state == "" {
-		var err error
-		if dir, err = os.MkdirTemp("", "exportyard-"); err != nil {
+// exportFrom runs an engine until the exports have ended.
+func (o *options) exportFrom(ctx context.Context, src source.Source, begun *begun, show *screen, s seams) (_ []*export.Manifest, err error) {
+	engine, shut, err := o.wire(ctx, src, s)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, shut()) }()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- engine.Run(running) }()
+	manifests, err := o.exportEach(ctx, engine, begun, show)
+	if ctx.Err() == nil {
+		// What killed attempts left behind goes now, and all of a failed export.
+		err = errors.Join(err, engine.Sweep(ctx))
+	}
+	stop()
+	return manifests, errors.Join(err, <-done)
+}
+
+// place fills in where files and jobs go: what is not given is beside the
+// other, or in a new folder.
+func (o *options) place() (err error) {
+	if o.state == "" {
+		dir, err := os.MkdirTemp("", "exportyard-")
+		if err != nil {
 			return err
+		}
+		o.state = filepath.Join(dir, "jobs.db")
+		if o.out == "" {
+			o.out = filepath.Join(dir, "files")
 		}
 	}
 	if o.out == "" {
-		o.out = filepath.Join(dir, "files")
+		o.out = o.state + ".files"
 	}
-	if o.state == "" {
-		o.state = filepath.Join(dir, "jobs.db")
-	}
-	var err error
 	if o.state, err = filepath.Abs(o.state); err != nil {
 		return err
 	}
@@ -99,45 +126,28 @@ func (o *options) place() error {
 }
 
 // wire puts the engine together: this is what a host writes.
-func (o *options) wire(ctx context.Context, s seams) (_ *export.Engine, shut func() error, err error) {
-	var closers []func() error
-	shut = func() error {
-		var errs []error
-		for i := len(closers) - 1; i >= 0; i-- {
-			errs = append(errs, closers[i]())
-		}
-		return errors.Join(errs...)
+func (o *options) wire(ctx context.Context, src source.Source, s seams) (_ *export.Engine, shut func() error, err error) {
+	jobs, err := openSQLite(o.state, "")
+	if err != nil {
+		return nil, nil, err
 	}
+	shut = jobs.Close
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, shut())
 		}
 	}()
-	data, err := openSQLite(o.db, "mode=ro")
-	if err != nil {
-		return nil, shut, err
-	}
-	closers = append(closers, data.Close)
-	var src source.Source
-	if src, err = o.source(ctx, data); err != nil {
-		return nil, shut, err
-	}
-	jobs, err := openSQLite(o.state, "")
-	if err != nil {
-		return nil, shut, err
-	}
-	closers = append(closers, jobs.Close)
 	// The lock proves that nobody else works on these jobs: what a killed
 	// process held is taken back at once.
 	var store queue.JobStore
 	if store, err = sqlstore.Open(ctx, jobs, sqlstore.SQLite, &sqlstore.Options{Exclusive: true}); err != nil {
-		return nil, shut, err
+		return nil, shut, fmt.Errorf("-state %s: %w", o.state, err)
 	}
 	disk, err := filesink.New(o.out, nil)
 	if err != nil {
-		return nil, shut, err
+		return nil, shut, fmt.Errorf("-out %s: %w", o.out, err)
 	}
-	closers = append(closers, disk.Close)
+	shut = func() error { return errors.Join(disk.Close(), jobs.Close()) }
 	var out sink.Sink = disk
 	if s.source != nil {
 		src = s.source(src)
@@ -171,8 +181,24 @@ func openSQLite(path, query string) (*sql.DB, error) {
 	return sql.Open("sqlite", u.String())
 }
 
-// source makes every table a dataset, as the database's own catalog has it.
-func (o *options) source(ctx context.Context, db *sql.DB) (source.Source, error) {
+// A catalog is a database and what there is to export of it.
+type catalog struct {
+	db     *sql.DB
+	source source.Source
+}
+
+// open makes every table a dataset, as the database's own catalog has it.
+func (o *options) open(ctx context.Context) (c catalog, err error) {
+	if c.db, err = openSQLite(o.db, "mode=ro"); err != nil {
+		return c, err
+	}
+	if c.source, err = o.discover(ctx, c.db); err != nil {
+		return c, errors.Join(err, c.db.Close())
+	}
+	return c, nil
+}
+
+func (o *options) discover(ctx context.Context, db *sql.DB) (source.Source, error) {
 	tenantColumn, timeColumn := o.tenantColumn, o.timeColumn
 	if o.isDemo() {
 		tenantColumn, timeColumn = demoTenantColumn, demoTimeColumn
@@ -181,10 +207,13 @@ func (o *options) source(ctx context.Context, db *sql.DB) (source.Source, error)
 		Tables: o.datasets, TenantColumn: tenantColumn, Unguarded: true, TimeColumn: timeColumn,
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
 		return nil, discoverFlags(err)
 	}
-	if len(datasets) == 0 {
-		return nil, fmt.Errorf("%s has no tables", o.db)
+	if err := o.columnsFound(datasets); err != nil {
+		return nil, err
 	}
 	for i := range datasets {
 		if tenantColumn != "" && datasets[i].Unguarded {
@@ -195,6 +224,28 @@ func (o *options) source(ctx context.Context, db *sql.DB) (source.Source, error)
 		}
 	}
 	return sqlsource.New(db, sqlsource.SQLite, datasets, nil)
+}
+
+// columnsFound complains of what no table has.
+func (o *options) columnsFound(datasets []sqlsource.Dataset) error {
+	bad := &badFlags{}
+	if len(datasets) == 0 {
+		bad.problems = append(bad.problems, fmt.Sprintf("-db: %q has no tables", o.db))
+	}
+	tenants, times := o.tenantColumn == "", o.timeColumn == ""
+	for _, d := range datasets {
+		tenants, times = tenants || d.Tenant != "", times || d.Time != ""
+	}
+	if !tenants {
+		bad.problems = append(bad.problems, fmt.Sprintf("-tenant-column: no table to export has a column %q", o.tenantColumn))
+	}
+	if !times {
+		bad.problems = append(bad.problems, fmt.Sprintf("-time-column: no table to export has a column %q", o.timeColumn))
+	}
+	if len(bad.problems) > 0 {
+		return bad
+	}
+	return nil
 }
 
 // discoverFlags says which flags the database's catalog does not bear out.
@@ -234,11 +285,13 @@ func (o *options) requests() []export.Request {
 	return []export.Request{snapshot, daily}
 }
 
-func (o *options) exportEach(ctx context.Context, engine *export.Engine, show *screen) ([]*export.Manifest, error) {
+func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *begun, show *screen) ([]*export.Manifest, error) {
 	var manifests []*export.Manifest
-	for _, r := range o.requests() {
-		m, err := o.exportOne(ctx, engine, r, show)
+	requests := o.requests()
+	for i, r := range requests {
+		m, err := o.exportOne(ctx, engine, r, begun, show)
 		if err != nil {
+			begun.active = begun.active || !begun.fresh && i+1 < len(requests)
 			return nil, err
 		}
 		manifests = append(manifests, m)
@@ -247,13 +300,18 @@ func (o *options) exportEach(ctx context.Context, engine *export.Engine, show *s
 }
 
 // exportOne makes one export, goes on with it, or finds it done; and verifies it.
-func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, show *screen) (*export.Manifest, error) {
-	job, err := o.request(ctx, engine, r)
+func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, begun *begun, show *screen) (*export.Manifest, error) {
+	begun.active = true
+	job, err := request(ctx, engine, r, begun.key)
 	if err != nil {
+		var refused *export.Error
+		if errors.As(err, &refused) && refused.Code != export.CodeUnavailable {
+			begun.active = !begun.fresh
+		}
 		return nil, err
 	}
 	bar := show.bar(r.Kind)
-	for job.State.Active() {
+	for begun.active = job.State.Active(); job.State.Active(); {
 		for j, err := range engine.Watch(ctx, job.Tenant, job.ID, 100*time.Millisecond) {
 			if err != nil {
 				return nil, err
@@ -262,6 +320,7 @@ func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export
 			bar.show(j)
 		}
 	}
+	begun.active = false
 	if job.State != export.Completed {
 		return nil, fmt.Errorf("the export %s: %w", job.State, job.Error)
 	}
@@ -270,27 +329,16 @@ func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export
 
 // request asks for the export under a key made of all that it depends on. The
 // same flags find the same job again, unless that one failed.
-func (o *options) request(ctx context.Context, engine *export.Engine, r export.Request) (*export.Job, error) {
-	body, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	db, err := filepath.Abs(o.db)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s", db, o.tenantColumn, o.timeColumn, body))
+func request(ctx context.Context, engine *export.Engine, r export.Request, key string) (*export.Job, error) {
 	for attempt := 1; ; attempt++ {
-		r.IdempotencyKey = fmt.Sprintf("%s-%d", hex.EncodeToString(sum[:]), attempt)
+		r.IdempotencyKey = fmt.Sprintf("%s-%s-%d", key, r.Kind, attempt)
 		job, err := engine.Request(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		switch job.State {
 		case export.Failed, export.Canceled, export.Expired:
-			if job.Progress.Parts > 0 && attempt < 1000 {
-				continue
-			}
+			continue
 		}
 		return job, nil
 	}

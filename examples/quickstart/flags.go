@@ -28,6 +28,8 @@ type options struct {
 	interval               export.Interval
 	format, profile        string
 	compress               format.Compression
+	// args are the flags as they were given.
+	args []string
 	// chosen says that some flag chooses an export; without one, the demo
 	// makes its two.
 	chosen bool
@@ -63,8 +65,8 @@ func flagSet(r *raw) *flag.FlagSet {
 	fs.StringVar(&r.interval, "interval", "none", "one file per `unit`: none, hour, day, week or month")
 	fs.StringVar(&r.format, "format", "csv", "csv, excel, ndjson, json or parquet")
 	fs.StringVar(&r.compress, "compress", "", "none, gzip or zstd (default: gzip; snappy inside parquet)")
-	fs.StringVar(&r.o.out, "out", "", "`folder` for the files (default: a new one under the system's temp)")
-	fs.StringVar(&r.o.state, "state", "", "`FILE` that keeps the jobs: run again with it after a kill to go on (default: beside the files)")
+	fs.StringVar(&r.o.out, "out", "", "`folder` for the files (default: FILE.files where -state is given, else a new one under the system's temp)")
+	fs.StringVar(&r.o.state, "state", "", "`FILE` that keeps the jobs: run again with it after a kill to go on (default: in a new folder under the system's temp)")
 	fs.StringVar(&r.o.verify, "verify", "", "only verify the archives in a `folder`")
 	fs.BoolVar(&r.o.json, "json", false, "print the manifest and nothing else")
 	fs.Usage = func() {} // called for every bad flag; help prints it once
@@ -74,7 +76,7 @@ func flagSet(r *raw) *flag.FlagSet {
 // parseFlags reads all flags before it complains, so that one run names
 // everything that is wrong.
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
-	var r raw
+	r := raw{o: options{args: args}}
 	var bad badFlags
 	fs := flagSet(&r)
 	for {
@@ -165,6 +167,9 @@ func (r *raw) together(given map[string]bool, complain func(string, ...any)) {
 			complain("-db: %q is not a file that can be read", o.db)
 		}
 	}
+	if o.db != "" && o.state != "" && sameFile(o.db, o.state) {
+		complain("-state: is the database that is to be exported")
+	}
 	dated := given["from"] || given["to"] || o.interval != export.None
 	if o.db != "" && dated && o.timeColumn == "" {
 		complain("-time-column: is needed with -from, -to and -interval")
@@ -182,6 +187,12 @@ func (r *raw) together(given map[string]bool, complain func(string, ...any)) {
 	if o.tenant == "" {
 		o.tenant = map[bool]string{true: "acme", false: "main"}[o.db == ""]
 	}
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 func readTime(name, text string, loc *time.Location, complain func(string, ...any)) time.Time {

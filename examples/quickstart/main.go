@@ -17,16 +17,21 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/exportyard/exportyard/export"
 )
 
-func main() {
+func main() { os.Exit(program(seams{})) }
+
+// program runs until it is done or told to stop. Who tells it twice does not
+// want to wait: the second signal ends it at once, and nothing is lost.
+func program(s seams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, seams{})
-	stop()
-	os.Exit(code)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return run(ctx, os.Args[1:], os.Stdout, os.Stderr, s)
 }
 
 // A badFlags error lists all flags that cannot be taken.
@@ -58,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, s seams) 
 		fmt.Fprintln(stderr, flagsOf(refused))
 		return 2
 	default:
-		fmt.Fprintln(stderr, "quickstart:", err)
+		fmt.Fprintln(stderr, "quickstart:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 1
 	}
 }
