@@ -40,7 +40,11 @@ func (w *Worker) renew(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, a := range answers {
-		switch h := held[i]; {
+		h := held[i]
+		if _, ok := w.holding[h]; !ok {
+			continue // it has ended meanwhile
+		}
+		switch {
 		case a.Lost && a.JobState != "" && !a.JobState.Active():
 			h.cancel(ErrJobEnded)
 		case a.Lost:
@@ -58,7 +62,7 @@ func (w *Worker) leases() ([]*Held, []queue.Lease) {
 	defer w.mu.Unlock()
 	var held []*Held
 	var leases []queue.Lease
-	for _, h := range w.holding {
+	for h := range w.holding {
 		held = append(held, h)
 		leases = append(leases, queue.Lease{
 			Tenant: h.Job.Tenant, Job: h.Job.ID, Number: h.Part.Number, Fence: h.Part.Fence,
@@ -72,8 +76,8 @@ func (w *Worker) leases() ([]*Held, []queue.Lease) {
 func (w *Worker) Stop(job string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for k, h := range w.holding {
-		if k.job == job {
+	for h := range w.holding {
+		if h.Job.ID == job {
 			h.cancel(ErrJobEnded)
 		}
 	}
@@ -84,8 +88,8 @@ func (w *Worker) Stop(job string) {
 func (w *Worker) Live(job string) (rows int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for k, h := range w.holding {
-		if k.job == job {
+	for h := range w.holding {
+		if h.Job.ID == job {
 			rows += max(0, h.Progress.Rows.Load()-h.renewed)
 		}
 	}

@@ -49,14 +49,11 @@ type Config struct {
 type Worker struct {
 	config Config
 
-	mu      sync.Mutex
-	holding map[key]*Held
+	mu sync.Mutex
+	// holding has a part twice when it was lost, claimed again, and its first
+	// attempt has not come to its end yet.
+	holding map[*Held]struct{}
 	changed chan struct{} // closed, and made anew, when a part has ended
-}
-
-type key struct {
-	job    string
-	number int
 }
 
 // A Held is a part that this worker holds.
@@ -74,7 +71,7 @@ type Held struct {
 
 // New returns a worker that does nothing until it runs.
 func New(c Config) *Worker {
-	return &Worker{config: c, holding: make(map[key]*Held), changed: make(chan struct{})}
+	return &Worker{config: c, holding: make(map[*Held]struct{}), changed: make(chan struct{})}
 }
 
 // Run works until ctx ends. It then takes no more parts, lets running ones
@@ -159,7 +156,7 @@ func (w *Worker) claimLoop(ctx context.Context, wake <-chan struct{}, start func
 func (w *Worker) claim(ctx context.Context) []queue.Claimed {
 	w.mu.Lock()
 	busy, suspect := len(w.holding), false
-	for _, h := range w.holding {
+	for h := range w.holding {
 		suspect = suspect || h.Part.Suspect
 	}
 	w.mu.Unlock()
@@ -186,7 +183,7 @@ func (w *Worker) take(working context.Context, h *Held, asked time.Time) context
 	defer w.mu.Unlock()
 	h.cancel = cancel
 	h.stale = time.AfterFunc(time.Until(asked.Add(w.staleAfter())), func() { cancel(ErrLeaseStale) })
-	w.holding[key{h.Job.ID, h.Part.Number}] = h
+	w.holding[h] = struct{}{}
 	return ctx
 }
 
@@ -196,17 +193,22 @@ func (w *Worker) staleAfter() time.Duration { return w.config.Lease * 2 / 3 }
 // work does one part and reports how it ended.
 func (w *Worker) work(ctx context.Context, h *Held) {
 	defer h.cancel(nil)
-	defer h.stale.Stop()
 	f, entries := w.config.Do(ctx, h)
 	j, f, reported := w.report(ctx, h, f, entries)
-	w.mu.Lock()
-	delete(w.holding, key{h.Job.ID, h.Part.Number})
-	close(w.changed)
-	w.changed = make(chan struct{})
-	w.mu.Unlock()
+	w.forget(h)
 	if reported {
 		w.config.Settled(ctx, h, f, j)
 	}
+}
+
+// forget notes that a part has ended here.
+func (w *Worker) forget(h *Held) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	h.stale.Stop()
+	delete(w.holding, h)
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
 // report tells the store how a part ended. Whoever has lost the part says
