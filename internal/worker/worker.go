@@ -78,23 +78,27 @@ func New(c Config) *Worker {
 // finish for Grace, puts the rest back, and returns when nothing of it runs
 // any more.
 func (w *Worker) Run(ctx context.Context) {
-	working, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	lasting := context.WithoutCancel(ctx)
+	working, abandon := context.WithCancelCause(lasting)
 	defer abandon(nil)
-	renewing, stopRenewing := context.WithCancel(working)
+	renewing, stopRenewing := context.WithCancel(lasting)
 	defer stopRenewing()
 	var parts, loops sync.WaitGroup
 	wake := make(chan struct{}, 1)
 	loops.Go(func() { w.renewLoop(renewing) })
 	loops.Go(func() { w.listen(ctx, wake) })
-	w.claimLoop(ctx, wake, func(h *Held, asked time.Time) {
+	loops.Go(func() {
+		<-ctx.Done()
+		pause(renewing, w.config.Grace)
+		abandon(ErrStopping)
+	})
+	w.claimLoop(ctx, working, wake, func(h *Held, asked time.Time) {
 		ctx := w.take(working, h, asked)
 		parts.Go(func() {
 			defer nudge(wake)
 			w.work(ctx, h)
 		})
 	})
-	grace := time.AfterFunc(w.config.Grace, func() { abandon(ErrStopping) })
-	defer grace.Stop()
 	parts.Wait()
 	stopRenewing()
 	loops.Wait()
@@ -132,12 +136,14 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // claimLoop claims parts for free hands and hands them to start, until ctx ends.
-func (w *Worker) claimLoop(ctx context.Context, wake <-chan struct{}, start func(*Held, time.Time)) {
+// The answer to a claim is wanted also when ctx ends meanwhile, as long as working
+// goes on: otherwise parts would stay leased to nobody.
+func (w *Worker) claimLoop(ctx, working context.Context, wake <-chan struct{}, start func(*Held, time.Time)) {
 	poll := time.NewTicker(w.config.Poll)
 	defer poll.Stop()
 	for ctx.Err() == nil {
 		asked := time.Now()
-		claimed := w.claim(ctx)
+		claimed := w.claim(working)
 		for _, c := range claimed {
 			start(&Held{Job: c.Job, Part: c.Part}, asked)
 		}
@@ -163,9 +169,7 @@ func (w *Worker) claim(ctx context.Context) []queue.Claimed {
 	if suspect || busy >= w.config.Parts {
 		return nil
 	}
-	// The answer is wanted also when ctx ends meanwhile: otherwise parts would
-	// stay leased to nobody.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.config.Lease/4)
+	ctx, cancel := context.WithTimeout(ctx, w.config.Lease/4)
 	defer cancel()
 	claimed, err := w.config.Store.Claim(ctx, queue.Claim{
 		Worker: w.config.Name, Limit: w.config.Parts - busy, Alone: busy == 0, Lease: w.config.Lease,
