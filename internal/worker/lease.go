@@ -41,14 +41,14 @@ func (w *Worker) renew(ctx context.Context) {
 	defer w.mu.Unlock()
 	for i, a := range answers {
 		h := held[i]
-		if _, ok := w.holding[h]; !ok {
-			continue // it has ended meanwhile
+		if _, ok := w.holding[h]; !ok || h.dropped.Load() {
+			continue // it has come to its end meanwhile
 		}
 		switch {
 		case a.Lost && a.JobState != "" && !a.JobState.Active():
-			h.cancel(ErrJobEnded)
+			h.drop(ErrJobEnded)
 		case a.Lost:
-			h.cancel(ErrLeaseLost)
+			h.drop(ErrLeaseLost)
 		default:
 			h.stale.Reset(time.Until(asked.Add(w.staleAfter())))
 			h.renewed = leases[i].Rows
@@ -63,6 +63,9 @@ func (w *Worker) leases() ([]*Held, []queue.Lease) {
 	var held []*Held
 	var leases []queue.Lease
 	for h := range w.holding {
+		if h.dropped.Load() {
+			continue
+		}
 		held = append(held, h)
 		leases = append(leases, queue.Lease{
 			Tenant: h.Job.Tenant, Job: h.Job.ID, Number: h.Part.Number, Fence: h.Part.Fence,
@@ -78,7 +81,7 @@ func (w *Worker) Stop(job string) {
 	defer w.mu.Unlock()
 	for h := range w.holding {
 		if h.Job.ID == job {
-			h.cancel(ErrJobEnded)
+			h.drop(ErrJobEnded)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/exportyard/exportyard/internal/backoff"
@@ -64,9 +65,18 @@ type Held struct {
 
 	renewed int64 // rows that the store knows of
 	cancel  context.CancelCauseFunc
-	// stale cancels the part when no renewal was confirmed in time: before the
+	// stale drops the part when no renewal was confirmed in time: before the
 	// lease ends, so that two never write at once.
-	stale *time.Timer
+	stale   *time.Timer
+	dropped atomic.Bool
+}
+
+// drop ends the work on a part that is not, or not for certain, held any more.
+// Its lease is not renewed from here on, however long the work takes to end:
+// somebody else is to have it.
+func (h *Held) drop(cause error) {
+	h.dropped.Store(true)
+	h.cancel(cause)
 }
 
 // New returns a worker that does nothing until it runs.
@@ -186,7 +196,7 @@ func (w *Worker) take(working context.Context, h *Held, asked time.Time) context
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	h.cancel = cancel
-	h.stale = time.AfterFunc(time.Until(asked.Add(w.staleAfter())), func() { cancel(ErrLeaseStale) })
+	h.stale = time.AfterFunc(time.Until(asked.Add(w.staleAfter())), func() { h.drop(ErrLeaseStale) })
 	w.holding[h] = struct{}{}
 	return ctx
 }
