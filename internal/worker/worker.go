@@ -34,7 +34,9 @@ type Config struct {
 	// Do does one part. It returns how the part ended, an error already turned
 	// into an outcome, and the entries that go with it. ctx ends with one of
 	// the causes above when the part has to be put down; nothing may be
-	// written any more then.
+	// written any more then. A panic that it lets through counts as a crash
+	// of the process, which goes on: nothing is reported, and the part comes
+	// back as a suspect when its lease is over.
 	Do func(ctx context.Context, h *Held) (queue.Finish, []queue.Entry)
 	// Settled is called after a part's end is in the store, with the job after it.
 	Settled func(ctx context.Context, h *Held, f queue.Finish, j queue.Job)
@@ -207,12 +209,30 @@ func (w *Worker) staleAfter() time.Duration { return w.config.Lease * 2 / 3 }
 // work does one part and reports how it ended.
 func (w *Worker) work(ctx context.Context, h *Held) {
 	defer h.cancel(nil)
-	f, entries := w.config.Do(ctx, h)
+	f, entries, err := w.attempt(ctx, h)
+	var crash *pipeline.PanicError
+	if errors.As(err, &crash) {
+		w.log(h).ErrorContext(ctx, "crash in the work on a part", "err", crash, "stack", string(crash.Stack))
+		w.forget(h)
+		return
+	}
 	j, f, reported := w.report(ctx, h, f, entries)
 	w.forget(h)
 	if reported {
 		w.config.Settled(ctx, h, f, j)
 	}
+}
+
+// attempt calls Do and returns the panic that it lets through.
+func (w *Worker) attempt(ctx context.Context, h *Held) (f queue.Finish, entries []queue.Entry, err error) {
+	defer pipeline.Recovered(&err)
+	f, entries = w.config.Do(ctx, h)
+	return f, entries, nil
+}
+
+// log returns the logger with the names of a part.
+func (w *Worker) log(h *Held) *slog.Logger {
+	return w.config.Logger.With("tenant", h.Job.Tenant, "job", h.Job.ID, "part", h.Part.Number, "fence", h.Part.Fence)
 }
 
 // forget notes that a part has ended here.
@@ -228,7 +248,7 @@ func (w *Worker) forget(h *Held) {
 // report tells the store how a part ended. Whoever has lost the part says
 // nothing: the store knows better.
 func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []queue.Entry) (queue.Job, queue.Finish, bool) {
-	log := w.config.Logger.With("tenant", h.Job.Tenant, "job", h.Job.ID, "part", h.Part.Number, "fence", h.Part.Fence)
+	log := w.log(h)
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrLeaseLost), errors.Is(cause, ErrLeaseStale), errors.Is(cause, ErrJobEnded):
 		log.InfoContext(ctx, "part put down", "cause", cause)
