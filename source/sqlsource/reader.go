@@ -1,6 +1,7 @@
 package sqlsource
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -67,19 +68,21 @@ func (r *reader) Read(ctx context.Context, b *source.Batch) error {
 }
 
 func (r *reader) read(ctx context.Context, b *source.Batch) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	if r.rows == nil {
 		return errors.New("sqlsource: read after close")
 	}
-	if err := r.scan.Fill(b); err != nil {
-		if ctx.Err() == nil && r.ended() != nil {
-			return r.ended()
-		}
-		return r.table.Failed(ctx, "read", err)
+	if err := cmp.Or(ctx.Err(), r.ended()); err != nil {
+		return err
 	}
-	if b.Len() == 0 {
+	err := r.scan.Fill(b)
+	// What ended the context ended the rows, whatever the driver says about it.
+	if canceled := cmp.Or(ctx.Err(), r.ended()); canceled != nil && (err != nil || !b.Full()) {
+		return canceled
+	}
+	switch {
+	case err != nil:
+		return r.table.Failed(ctx, "read", err)
+	case b.Len() == 0:
 		return io.EOF
 	}
 	return nil

@@ -68,16 +68,15 @@ func Parse(s string) (Form, error) {
 	if f.Base > 10 {
 		f.sep = s[10]
 	}
-	if f.Base == 19 && strings.HasPrefix(text, ".") {
-		rest := strings.TrimLeft(text[1:], text[1:min(2, len(text))])
-		f.Digits = len(text) - len(rest) - 1
-		if text[1:2] == "9" {
+	if fraction, ok := strings.CutPrefix(text, "."); ok && f.Base == 19 {
+		text = strings.TrimLeft(fraction, fraction[:min(1, len(fraction))])
+		f.Digits = len(fraction) - len(text)
+		switch {
+		case strings.HasPrefix(fraction, "9"):
 			f.Digits = Shortest
-		}
-		if f.Digits == 0 || f.Digits > 9 || strings.Trim(text[1:len(text)-len(rest)], "09") != "" {
+		case f.Digits > 9 || !strings.HasPrefix(fraction, "0"):
 			f.Base = 0
 		}
-		text = rest
 	}
 	f.Suffix = text
 	if f.Base == 0 || !f.Sorts() {
