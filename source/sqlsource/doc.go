@@ -81,9 +81,15 @@
 // then the database is asked whether every value of the tenant that is not null
 // is stored so. If not, the query is refused with an error that names the column
 // and what to declare, and no range is ever cut by texts that do not sort as
-// time does. The answer is trusted for [Options.Recheck]. The same look is taken
-// at UUIDs stored as text, and at SQLite's decimals, where they are a key or are
-// filtered by. Julian days are refused.
+// time does. Fractions of any length do sort, and so does a Z behind them, which
+// costs the index. Julian days are refused. The answer is trusted for
+// [Options.Recheck].
+//
+// The same look is taken at UUIDs stored as text, and at SQLite's decimals, where
+// they are a key or are filtered by: all of one spelling; all numbers, or all
+// texts with every digit of the scale. If not, the answer is
+// [source.ErrUnsupported], and reading them without it goes on. A decimal key that
+// SQLite holds as text sorts as text.
 //
 // # Order and collation
 //
