@@ -31,7 +31,8 @@ type Options struct {
 	// MaxParts is how many parts a file may have. Default: 9,000, which leaves
 	// room below the 10,000 of S3.
 	MaxParts int
-	// Concurrency is how many parts of a file are sent at once. Default: 2.
+	// Concurrency is how many parts of a file are sent at once, while the next
+	// is filled. Default: 1.
 	Concurrency int
 	// AbortTimeout is how long Abort may take to clean up. Default: 30 seconds.
 	AbortTimeout time.Duration
@@ -83,7 +84,7 @@ func New(bucket *blob.Bucket, opts *Options) (*Sink, error) {
 		o.MaxParts = 9000
 	}
 	if o.Concurrency == 0 {
-		o.Concurrency = 2
+		o.Concurrency = 1
 	}
 	if o.AbortTimeout == 0 {
 		o.AbortTimeout = 30 * time.Second

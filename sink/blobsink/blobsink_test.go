@@ -118,9 +118,8 @@ func TestR25_InterruptedAt30MiB(t *testing.T) {
 	if testing.Short() {
 		size = 1 << 20
 	}
-	part := 8 << 20
-	sinktest.Interrupt(t, memoryHarness, part-1, part, part+1, size)
-	sinktest.Interrupt(t, folderHarness, part-1, part, part+1, size)
+	sinktest.Interrupt(t, memoryHarness, size)
+	sinktest.Interrupt(t, folderHarness, size)
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -13,8 +13,8 @@
 // Objects that are larger than a part are uploaded in parts. The size of a part
 // grows with the size hint, so that a file stays below [Options.MaxParts] parts; one
 // that outgrows its hint and reaches the limit fails with a plain error instead
-// of after hours at the store's own. Each writer needs memory for about
-// [Options.Concurrency] + 1 parts.
+// of after hours at the store's own. Under s3blob each writer holds
+// [Options.Concurrency] + 1 parts in memory and another 16 MiB of its beginning.
 //
 // Of the drivers, fileblob is for development: it never writes back to the
 // disk, and it lists out of order, so that List holds the listing in memory to

@@ -127,7 +127,7 @@ func TestR23_PartSizes(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, w.Abort())
 			require.Equal(t, tt.want, d.options.BufferSize)
-			require.Equal(t, 2, d.options.MaxConcurrency)
+			require.Equal(t, 1, d.options.MaxConcurrency)
 			require.True(t, d.options.IfNotExist)
 		})
 	}

@@ -143,9 +143,17 @@ func s3Harness(t *testing.T) sinktest.Harness {
 			})
 			return err
 		},
-		Part:  s3Threshold,
-		Large: s3Threshold + s3Part + 1,
+		Large: s3Threshold + 1,
 	}
+}
+
+func TestR25_S3InterruptedAtParts(t *testing.T) {
+	t.Parallel()
+	points := []int{s3Threshold - 1, s3Threshold, s3Threshold + s3Part + 1}
+	if testing.Short() {
+		points = points[1:2]
+	}
+	sinktest.Interrupt(t, s3Harness, points...)
 }
 
 func TestConformanceS3(t *testing.T) {
