@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
@@ -167,16 +168,20 @@ func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string
 		return err
 	}
 	for _, dir := range pl.Folders {
-		var garbage []string
+		var manifests, others []string
 		for o, err := range d.Sink.List(ctx, dir+"/") {
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if !keep[o.Key] {
-				garbage = append(garbage, o.Key)
+			case keep[o.Key]:
+			case isManifest(o.Key):
+				manifests = append(manifests, o.Key)
+			default:
+				others = append(others, o.Key)
 			}
 		}
-		for _, key := range garbage {
+		// A manifest goes before its files: nobody may see one that is not true.
+		for _, key := range slices.Concat(manifests, others) {
 			if err := d.Sink.Delete(ctx, key); err != nil {
 				return err
 			}
