@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -16,6 +17,9 @@ import (
 	"github.com/exportyard/exportyard/source/sourcetest"
 	"github.com/exportyard/exportyard/source/sqlsource"
 )
+
+// patience is for machines that run much else beside the servers.
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
@@ -78,8 +82,9 @@ func TestConformance_SQLite(t *testing.T) {
 			}
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
 				return sourcetest.Harness{
-					Load:  func(t testing.TB, tables []sourcetest.Table) source.Source { return s.load(t, openSQLite(t), tables) },
-					Lacks: map[sourcetest.Feature]string{sourcetest.NaN: "SQLite stores NaN as null"},
+					Timeout: patience,
+					Load:    func(t testing.TB, tables []sourcetest.Table) source.Source { return s.load(t, openSQLite(t), tables) },
+					Lacks:   map[sourcetest.Feature]string{sourcetest.NaN: "SQLite stores NaN as null"},
 				}
 			})
 		})
@@ -155,6 +160,7 @@ func TestConformance_PostgreSQL(t *testing.T) {
 			}
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
 				return sourcetest.Harness{
+					Timeout: patience,
 					Load: func(t testing.TB, tables []sourcetest.Table) source.Source {
 						return s.load(t, server.StartPostgres(t), tables)
 					},
@@ -191,6 +197,7 @@ func TestConformance_MySQL(t *testing.T) {
 			}
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
 				return sourcetest.Harness{
+					Timeout: patience,
 					Load: func(t testing.TB, tables []sourcetest.Table) source.Source {
 						return s.load(t, server.StartMySQL(t), tables)
 					},
