@@ -17,9 +17,11 @@ const maxKey = 1024
 
 // ValidKey reports, with an error that wraps [ErrKey], why key cannot name an
 // object on every store and every file system: segments joined by "/", each of
-// 1 to 200 bytes of printable UTF-8 with none of \ : * ? " < > |, not "." or
-// "..", not beginning with "." or ending in a dot or space, and no name that
-// Windows reserves.
+// 1 to 200 bytes of UTF-8 with none of \ : * ? " < > |, no control character, no
+// mark that turns the direction of text and nothing that XML cannot hold, not
+// beginning with a dot or ending in a dot or space, and no name that Windows
+// reserves. Keys that differ only in case, or in how Unicode composes a letter, are
+// different keys and yet one file on some file systems.
 func ValidKey(key string) error {
 	if len(key) > maxKey {
 		return fmt.Errorf("sink: a key of %d bytes is over the limit of %d: %w", len(key), maxKey, ErrKey)
@@ -55,7 +57,7 @@ func badSegment(s string) string {
 func unsafeRune(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0 || strings.ContainsRune("\\:*?\"<>|", r) ||
 		r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' ||
-		r == '\u200e' || r == '\u200f' || r == '\ufeff' || r == utf8.RuneError
+		r == '\u200e' || r == '\u200f' || r == '\u061c' || r == '\ufeff' || r == utf8.RuneError || r&0xfffe == 0xfffe
 }
 
 func reserved(s string) bool {
@@ -74,10 +76,11 @@ func reserved(s string) bool {
 }
 
 // CleanSegment turns any name into one segment of a valid key, at most 100
-// bytes long: a name that is fine already is kept;
-// any other has its bad characters replaced by "-" and a mark behind it, "~" and
-// 32 hexadecimal digits of its SHA-256, so that two different names
-// never clean to the same segment.
+// bytes long: a name that is fine already is kept; any other has its bad
+// characters replaced by "-" and a mark behind it, "~" and 32 hexadecimal digits
+// of its SHA-256. So two different names never clean to the same segment, and
+// not even to segments that a file system without case takes for the same,
+// unless both are kept as they are.
 func CleanSegment(name string) string {
 	const limit = 100
 	if badSegment(name) == "" && len(name) <= limit && !strings.ContainsAny(name, "~/") {
