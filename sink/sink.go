@@ -18,7 +18,8 @@ type Sink interface {
 
 	// Open reads an object from byte offset on, length bytes of it, to its end
 	// when length is negative. It returns an error that wraps [ErrNotFound]
-	// when there is no such object. An offset at or behind the end gives no bytes.
+	// when there is no such object. An offset at or behind the end gives no
+	// bytes, one below zero an error.
 	Open(ctx context.Context, key string, offset, length int64) (Reader, error)
 
 	// List gives the objects whose keys begin with prefix, in ascending order

@@ -104,6 +104,9 @@ func (s *Sink) Open(ctx context.Context, key string, offset, length int64) (sink
 	if err := s.check(ctx, "open", key); err != nil {
 		return nil, err
 	}
+	if offset < 0 {
+		return nil, fmt.Errorf("blobsink: open %q: the offset %d is below zero", key, offset)
+	}
 	if s.folder && s.noObject(ctx, key) {
 		return nil, fmt.Errorf("blobsink: open %q: %w", key, sink.ErrNotFound)
 	}
@@ -116,7 +119,7 @@ func (s *Sink) Open(ctx context.Context, key string, offset, length int64) (sink
 		return &reader{ctx: ctx, blob: r, object: obj}, nil
 	}
 	// Some stores refuse a range without a byte in it.
-	if offset >= 0 && !missing(err) && ctx.Err() == nil {
+	if !missing(err) && ctx.Err() == nil {
 		if r, statErr := s.openNothing(ctx, key); statErr == nil && r.Object().Size <= offset {
 			return r, nil
 		}

@@ -310,6 +310,24 @@ func TestDeadClaim(t *testing.T) {
 	requireEntries(t, dir, "a")
 }
 
+// TestCreateMakesItsFolderAgain: a Delete elsewhere can empty and remove a
+// folder again and again before there is a file in it.
+func TestCreateMakesItsFolderAgain(t *testing.T) {
+	t.Parallel()
+	taken := 0
+	dir := t.TempDir()
+	s := newTapped(t, dir, func(op, _ string) error {
+		if op == "create" {
+			if taken++; taken < 20 {
+				_ = os.RemoveAll(filepath.Join(dir, "a"))
+			}
+		}
+		return nil
+	})
+	require.NoError(t, transfer(t.Context(), s, "a/b/c"))
+	require.Equal(t, 20, taken)
+}
+
 // TestCommitOfACleanedFile: a file that was cleaned away, where there are no
 // locks, is missed at Commit.
 func TestCommitOfACleanedFile(t *testing.T) {

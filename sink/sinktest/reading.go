@@ -55,6 +55,9 @@ func ranges(ctx context.Context, h Harness) error {
 		if err := put(ctx, h.Sink, name, data); err != nil {
 			return err
 		}
+		if r, err := h.Sink.Open(ctx, name, -1, 1); err == nil {
+			return errors.Join(errors.New("an offset below zero is taken"), r.Close())
+		}
 		for _, offset := range []int64{0, 1, size / 2, size - 1, size, size + 1, size + 1<<30} {
 			for _, length := range []int64{-1, -5, 0, 1, 3, size, size + 1, 1 << 40} {
 				if offset < 0 {

@@ -372,6 +372,11 @@ var mutants = []struct {
 			return b.mem.Open(ctx, key, offset, length)
 		}
 	}},
+	{"begins at the start for an offset below zero", "range", func(b *broken) {
+		b.open = func(ctx context.Context, key string, offset, length int64) (sink.Reader, error) {
+			return b.mem.Open(ctx, key, max(offset, 0), length)
+		}
+	}},
 	{"knows -1 alone", "range", func(b *broken) {
 		b.open = func(ctx context.Context, key string, offset, length int64) (sink.Reader, error) {
 			if length < -1 {
