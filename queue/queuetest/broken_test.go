@@ -370,7 +370,7 @@ var mutants = []struct {
 			return b.Store.Finish(ctx, f, e)
 		}
 	}},
-	{"plan cut at 1,000 parts", []string{"PlanOf10000"}, func(b *broken) {
+	{"plan cut at 1,000 parts", []string{"LargePlan"}, func(b *broken) {
 		b.finish = func(ctx context.Context, f queue.Finish, e []queue.Entry) (queue.Job, error) {
 			f.Planned = f.Planned[:min(1000, len(f.Planned))]
 			return b.Store.Finish(ctx, f, e)

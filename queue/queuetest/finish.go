@@ -184,8 +184,8 @@ var planRules = []rule{
 		s.seal(s.claimOf(j.ID), func(f *queue.Finish) { f.Planned = rowsParts(3) })
 		equal(s, len(s.parts(j)), 3, "the number of parts")
 	}},
-	{"PlanOf10000", "ten thousand parts are planned in one step and claimed in order", func(s *site) {
-		const n = 10_000
+	{"LargePlan", "ten thousand parts are planned in one step and claimed in order", func(s *site) {
+		n := s.Harness.Parts
 		j := s.running(n)
 		equal(s, j.Parts, n+2, "the number of parts")
 		parts := s.parts(j)

@@ -34,6 +34,8 @@ type Harness struct {
 	Reopen func(t testing.TB) (queue.JobStore, queue.EntryReader)
 	// Rounds is how often races are run. Default: 0, which means 3.
 	Rounds int
+	// Parts is how many parts a large plan has. Default: 0, which means 10,000.
+	Parts int
 }
 
 // A rule is a sentence of the contract with the test that keeps it.

@@ -32,6 +32,9 @@ func newSite(t testing.TB, h Harness) *site {
 	if h.Rounds == 0 {
 		h.Rounds = 3
 	}
+	if h.Parts == 0 {
+		h.Parts = 10_000
+	}
 	return &site{TB: t, ctx: t.Context(), Harness: h}
 }
 

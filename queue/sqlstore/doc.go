@@ -15,8 +15,8 @@
 // that share a file are on one host. SQLite needs to be 3.35 or newer and to have a
 // file: a write-ahead log is turned on, which a database in memory cannot have, and a
 // network file system must not. The pool needs two connections or more. It may be the
-// host's own; on each connection that the store uses, the busy timeout is raised to two
-// seconds and synchronous to FULL where they are lower. SQLite has one writer at a
+// host's own; on each connection that the store uses, the busy timeout is raised to half a
+// second if it is lower, and synchronous is set to FULL. SQLite has one writer at a
 // time; a claim, a renewal and the sealing of a part are a short transaction
 // each, so that the disk's flush decides how many there are in a second.
 //

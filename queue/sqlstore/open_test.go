@@ -85,7 +85,7 @@ func TestConnectionsFlushAndWait(t *testing.T) {
 	conn, err := db.Conn(t.Context()) // the one that was used last
 	require.NoError(t, err)
 	defer conn.Close()
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "2000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "500"} {
 		var got string
 		require.NoError(t, conn.QueryRowContext(t.Context(), "pragma "+pragma).Scan(&got))
 		require.Equal(t, want, got, pragma)
@@ -199,7 +199,7 @@ func TestLockedIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
 	store := open(t, path, nil)
-	timer := time.AfterFunc(2500*time.Millisecond, hold(t, path))
+	timer := time.AfterFunc(1200*time.Millisecond, hold(t, path))
 	defer timer.Stop()
 	_, _, err := store.Create(t.Context(), draft("a"), nil)
 	require.NoError(t, err)

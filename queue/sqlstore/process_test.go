@@ -25,7 +25,7 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 0, "of the random moments of kills; 0 takes a new one")
-	kills  = flag.Int("kills", 6, "how many processes are killed")
+	kills  = flag.Int("kills", 3, "how many processes are killed")
 	rounds = flag.Int("rounds", 1, "how often the races of the conformance suite are run")
 )
 
@@ -224,7 +224,7 @@ func TestKilledProcessesLeaveNothingHalf(t *testing.T) {
 		one, two := startChild(t, "storm", path, fmt.Sprint("a", kill)), startChild(t, "storm", path, fmt.Sprint("b", kill))
 		one.start()
 		two.start()
-		for range 20 + random.IntN(60) {
+		for range 20 + random.IntN(20) {
 			line := one.line()
 			require.NotEmpty(t, line)
 			note(line)

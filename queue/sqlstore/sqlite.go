@@ -9,7 +9,7 @@ import (
 
 // sqliteSlice is how long SQLite itself waits for a lock. It does not look at the
 // context meanwhile, so the rest of [Options.LockWait] is waited in such slices.
-const sqliteSlice = 2 * time.Second
+const sqliteSlice = 500 * time.Millisecond
 
 var sqlite = dialect{
 	prepare: prepareSQLite,
@@ -17,8 +17,9 @@ var sqlite = dialect{
 	// The select takes the snapshot, so that a wait for it, which only the recovery
 	// after a crash causes, happens here.
 	beginRead: "begin; select count(*) from exportyard_schema",
-	// A plain begin would read first and then fail to become the writer.
-	beginWrite: "begin immediate",
+	// A plain begin would read first and then fail to become the writer. With less
+	// than full a commit is answered before it is on the disk.
+	beginWrite: "pragma synchronous = full; begin immediate",
 	// SQLite has no server: the host's clock is its clock.
 	now:        func(context.Context, *sql.Conn) (time.Time, error) { return time.Now(), nil },
 	migrations: []string{"migrations/sqlite_0001.sql"},
@@ -70,30 +71,18 @@ func (s *Store) turnOnWAL(ctx context.Context, conn *sql.Conn) (mode string, err
 	}
 }
 
-// settleSQLite raises two settings of a connection that are lower than the store
-// needs: how long it waits for a lock, and that a commit is on the disk before
-// it is answered.
+// settleSQLite raises how long a connection waits for a lock, if that is less than a
+// slice. It does not look at the file, so that it waits for no lock itself.
 func settleSQLite(ctx context.Context, conn *sql.Conn, lockWait time.Duration) (time.Duration, error) {
-	var milliseconds, synchronous int64
+	var milliseconds int64
 	if err := conn.QueryRowContext(ctx, "pragma busy_timeout").Scan(&milliseconds); err != nil {
 		return 0, err
 	}
 	wait := time.Duration(milliseconds) * time.Millisecond
-	if slice := min(sqliteSlice, max(lockWait, time.Millisecond)).Truncate(time.Millisecond); wait < slice {
-		wait = slice
-		if _, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", wait.Milliseconds())); err != nil {
-			return 0, err
-		}
+	slice := min(sqliteSlice, max(lockWait, time.Millisecond)).Truncate(time.Millisecond)
+	if wait >= slice {
+		return wait, nil
 	}
-	// This one looks at the file, so it comes after the wait is set.
-	if err := conn.QueryRowContext(ctx, "pragma synchronous").Scan(&synchronous); err != nil {
-		return 0, err
-	}
-	const full = 2
-	if synchronous < full {
-		if _, err := conn.ExecContext(ctx, "pragma synchronous = full"); err != nil {
-			return 0, err
-		}
-	}
-	return wait, nil
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", slice.Milliseconds()))
+	return slice, err
 }

@@ -42,7 +42,7 @@ func TestR14_ConformanceSQLite(t *testing.T) {
 		store := open(t, path, opts)
 		return queuetest.Harness{
 			Store: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) },
-			Rounds: *rounds,
+			Rounds: *rounds, Parts: manyParts,
 			Reopen: func(t testing.TB) (queue.JobStore, queue.EntryReader) {
 				again := open(t, path, opts)
 				return again, again

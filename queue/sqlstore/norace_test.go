@@ -1,0 +1,5 @@
+//go:build !race
+
+package sqlstore_test
+
+const manyParts = 10_000
