@@ -32,7 +32,8 @@ type DiscoverOptions struct {
 	// Unguarded takes tables without the tenant column as unguarded datasets.
 	Unguarded bool
 	// TimeColumn names the column by which tables that have it are cut into
-	// periods. Default: none.
+	// periods. On SQLite it may be declared as text or integer: how its values
+	// are written decides. Default: none.
 	TimeColumn string
 }
 
@@ -63,6 +64,7 @@ func Discover(ctx context.Context, db *sql.DB, d Dialect, opts *DiscoverOptions)
 	for _, t := range tables {
 		ds, err := newDataset(d, t, opts)
 		if err == nil && d == SQLite {
+			ds.expectTimes(opts.TimeColumn)
 			err = settle(ctx, db, &ds)
 		}
 		out, errs = append(out, ds), append(errs, err)
@@ -102,6 +104,16 @@ func newDataset(d Dialect, t catalog.Table, opts *DiscoverOptions) (Dataset, err
 	return ds, source.Schema(ds.Fields).Validate()
 }
 
+// expectTimes takes the host's word that a column holds times, whatever it was
+// declared as: SQLite has no type for them. What it really holds settles it.
+func (ds *Dataset) expectTimes(column string) {
+	for i := range ds.Fields {
+		if f := &ds.Fields[i]; f.Name == column && (f.Kind == source.String || f.Kind == source.Int64) {
+			f.Kind = source.DateTime
+		}
+	}
+}
+
 // assign gives the dataset its tenant and its time, and takes a key away that
 // cannot be one.
 func (ds *Dataset) assign(opts *DiscoverOptions) error {
@@ -126,7 +138,7 @@ func (ds *Dataset) assign(opts *DiscoverOptions) error {
 		return nil
 	}
 	if !schema[i].Kind.Temporal() {
-		return fmt.Errorf("sqlsource: discover: the column %q of the table %q holds no times: it is a %v", opts.TimeColumn, ds.Name, schema[i].Kind)
+		return fmt.Errorf("sqlsource: discover: the column %q of the table %q holds no times, or not all in one form: it is a %v", opts.TimeColumn, ds.Name, schema[i].Kind)
 	}
 	ds.Time = opts.TimeColumn
 	ds.TimeStorage = ds.Storage[ds.Time]

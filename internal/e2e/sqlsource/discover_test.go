@@ -2,6 +2,7 @@ package sqlsource_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -155,8 +156,8 @@ func TestDiscover_SQLiteTables(t *testing.T) {
 	require.ErrorContains(t, err, `the table "search" has no column "org"`)
 	_, err = sqlsource.Discover(t.Context(), db, sqlsource.SQLite, &sqlsource.DiscoverOptions{Tables: []string{"keyed", "missing"}})
 	require.ErrorContains(t, err, `no table "missing"`)
-	_, err = sqlsource.Discover(t.Context(), db, sqlsource.SQLite, &sqlsource.DiscoverOptions{Tables: []string{"keyed"}, TimeColumn: "b"})
-	require.ErrorContains(t, err, `the column "b" of the table "keyed" holds no times`)
+	_, err = sqlsource.Discover(t.Context(), db, sqlsource.SQLite, &sqlsource.DiscoverOptions{Tables: []string{"nulled"}, TimeColumn: "org"})
+	require.ErrorContains(t, err, `the column "org" of the table "nulled" holds no times`)
 }
 
 func TestDiscover_PostgreSQL(t *testing.T) {
@@ -258,4 +259,29 @@ func TestDiscover_MySQL(t *testing.T) {
 		require.EqualValues(t, 1, n, column)
 	}
 	require.Len(t, discover(t, db, sqlsource.MySQL, &sqlsource.DiscoverOptions{Views: true}), 2)
+}
+
+// Many a SQLite table keeps its times in a column that is declared as text or
+// integer. The host that names it as the time is taken at its word, as far as
+// the values bear it out.
+func TestDiscover_SQLiteTimesDeclaredAsSomethingElse(t *testing.T) {
+	t.Parallel()
+	db := openSQLite(t)
+	execute(t, db,
+		"create table t (id integer primary key, at text, zoned text, unix integer, mixed text)",
+		`insert into t values (1, '2026-10-01 08:00:00', '2026-10-01T08:00:00Z', 1790841600, '2026-10-01 08:00:00'),
+		  (2, '2026-10-02 09:00:00', '2026-10-02T09:00:00Z', 1790931600, 'Oct 2'), (3, null, null, null, null)`)
+	for column, kind := range map[string]source.Kind{"at": source.DateTime, "zoned": source.Timestamp, "unix": source.Timestamp} {
+		datasets := discover(t, db, sqlsource.SQLite, &sqlsource.DiscoverOptions{TimeColumn: column})
+		schema := source.Schema(datasets[0].Fields)
+		require.Equal(t, kind, schema[schema.Index(column)].Kind, column)
+		src := newSource(t, db, sqlsource.SQLite, datasets...)
+		q := all(t, src, "t")
+		q.From, q.To = time.Date(2026, 10, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)
+		n, err := src.Count(t.Context(), q)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), n, column)
+	}
+	_, err := sqlsource.Discover(t.Context(), db, sqlsource.SQLite, &sqlsource.DiscoverOptions{TimeColumn: "mixed"})
+	require.ErrorContains(t, err, `the column "mixed" of the table "t" holds no times, or not all in one form`)
 }
