@@ -34,7 +34,8 @@ func Cursor(tenant string, seq int64) string {
 // [ErrCursor] when the cursor is not of this tenant or was altered.
 func ParseCursor(tenant, cursor string) (int64, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(b) != cursorBytes || binary.BigEndian.Uint32(b[8:]) != cursorSum(tenant, b[:8]) {
+	// The decoder passes over line breaks, so the length of the text counts too.
+	if err != nil || len(b) != cursorBytes || len(cursor) != base64.RawURLEncoding.EncodedLen(cursorBytes) || binary.BigEndian.Uint32(b[8:]) != cursorSum(tenant, b[:8]) {
 		return 0, fmt.Errorf("queue: list: %w", ErrCursor)
 	}
 	return int64(binary.BigEndian.Uint64(b[:8])), nil

@@ -1,0 +1,239 @@
+package queue_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/queue"
+)
+
+func TestClaimable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		job    func(*queue.Job)
+		part   func(*queue.Part)
+		alone  bool
+		wanted bool
+	}{
+		{name: "ready", wanted: true},
+		{name: "leased", part: func(p *queue.Part) { p.State = queue.Leased }},
+		{name: "sealed", part: func(p *queue.Part) { p.State = queue.Sealed }},
+		{name: "of an ended job", job: func(j *queue.Job) { j.State = queue.Failed }},
+		{name: "of a pending job", job: func(j *queue.Job) { j.State = queue.Pending }, wanted: true},
+		{name: "before its time", part: func(p *queue.Part) { p.NotBefore = now.Add(time.Microsecond) }},
+		{name: "at its time", part: func(p *queue.Part) { p.NotBefore = now }, wanted: true},
+		{name: "suspect, not alone", part: func(p *queue.Part) { p.Suspect = true }},
+		{name: "suspect, alone", part: func(p *queue.Part) { p.Suspect = true }, alone: true, wanted: true},
+		{name: "seal, too early", part: func(p *queue.Part) { p.Kind = queue.SealPart }},
+		{name: "seal", job: func(j *queue.Job) { j.PartsSealed = 2 }, part: func(p *queue.Part) { p.Kind = queue.SealPart }, wanted: true},
+		{name: "seal of a job that is not planned", job: func(j *queue.Job) { j.State, j.PartsSealed = queue.Pending, 2 }, part: func(p *queue.Part) { p.Kind = queue.SealPart }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			j, p := jobIn(queue.Running), queue.Part{Kind: queue.RowsPart, State: queue.Ready}
+			if c.job != nil {
+				c.job(&j)
+			}
+			if c.part != nil {
+				c.part(&p)
+			}
+			require.Equal(t, c.wanted, queue.Claimable(j, p, c.alone, now))
+		})
+	}
+}
+
+func TestR45_PickTakesTurns(t *testing.T) {
+	t.Parallel()
+	offer := func(id string, numbers ...int) queue.Offer {
+		o := queue.Offer{Job: queue.Job{ID: id, State: queue.Running}}
+		for _, n := range numbers {
+			// A negative number is a suspect's.
+			o.Parts = append(o.Parts, queue.Part{Job: id, Number: max(n, -n), Kind: queue.RowsPart, State: queue.Ready, Suspect: n < 0})
+		}
+		return o
+	}
+	type pick struct {
+		Job    string
+		Number int
+	}
+	for _, c := range []struct {
+		name   string
+		claim  queue.Claim
+		offers []queue.Offer
+		want   []pick
+	}{
+		{"nothing", queue.Claim{Limit: 3}, nil, nil},
+		{"no hands", queue.Claim{}, []queue.Offer{offer("a", 1)}, nil},
+		{"in turn", queue.Claim{Limit: 5}, []queue.Offer{offer("a", 1, 2, 3), offer("b", 7), offer("c", 4, 5)}, []pick{{"a", 1}, {"b", 7}, {"c", 4}, {"a", 2}, {"c", 5}}},
+		{"all", queue.Claim{Limit: 9}, []queue.Offer{offer("a", 1, 2), offer("b", 7)}, []pick{{"a", 1}, {"b", 7}, {"a", 2}}},
+		{"past suspects", queue.Claim{Limit: 9}, []queue.Offer{offer("a", -1, 2), offer("b", -7)}, []pick{{"a", 2}}},
+		{"a suspect alone", queue.Claim{Limit: 9, Alone: true}, []queue.Offer{offer("a", 1, 2), offer("b", 6, -7)}, []pick{{"b", 7}}},
+		{"no suspect there", queue.Claim{Limit: 2, Alone: true}, []queue.Offer{offer("a", 1, 2), offer("b", 6)}, []pick{{"a", 1}, {"b", 6}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var got []pick
+			for _, p := range c.claim.Pick(c.offers, now) {
+				require.Equal(t, queue.Leased, p.Part.State)
+				require.Equal(t, p.Part.Suspect && c.claim.Alone, p.Part.Alone)
+				require.Equal(t, now, p.Job.StartedAt)
+				got = append(got, pick{p.Job.ID, p.Part.Number})
+			}
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+func TestMakeDecidesAllButTheRequest(t *testing.T) {
+	t.Parallel()
+	n := queue.NewJob{
+		Job: queue.Job{
+			ID: "id", Tenant: "t", Kind: "k", Slot: "s", Actor: "a", IdempotencyKey: "i", Fingerprint: "f", RetryOf: "r", Request: text("q"),
+			State: queue.Expired, Rows: 1, Crashes: 1, Version: 9, ExpiresAt: now,
+		},
+		MaxAge: time.Hour,
+		First:  []queue.Part{{Kind: queue.PlanPart, Payload: text("p"), Fence: 9}, {Kind: queue.SealPart, State: queue.Sealed}},
+	}
+	job, first := n.Make(now)
+	require.Empty(t, cmp.Diff(queue.Job{
+		ID: "id", Tenant: "t", Kind: "k", Slot: "s", Actor: "a", IdempotencyKey: "i", Fingerprint: "f", RetryOf: "r", Request: text("q"),
+		State: queue.Pending, Parts: 2, RowsPlanned: -1, Version: 1, CreatedAt: now, DeadlineAt: now.Add(time.Hour), Now: now,
+	}, job))
+	require.Empty(t, cmp.Diff([]queue.Part{
+		{Job: "id", Tenant: "t", Number: 0, Kind: queue.PlanPart, State: queue.Ready, Payload: text("p")},
+		{Job: "id", Tenant: "t", Number: 1, Kind: queue.SealPart, State: queue.Ready},
+	}, first))
+}
+
+func TestEntriesIn(t *testing.T) {
+	t.Parallel()
+	entries := []queue.Entry{{ID: "a"}, {ID: "b", When: queue.Running}, {ID: "c", When: queue.Failed}}
+	require.Equal(t, []queue.Entry{{ID: "a"}, {ID: "b"}}, queue.EntriesIn(queue.Running, entries))
+	require.Equal(t, []queue.Entry{{ID: "a"}}, queue.EntriesIn("", entries))
+	require.Equal(t, queue.Running, entries[1].When, "the caller's entry was changed")
+}
+
+func TestDueKinds(t *testing.T) {
+	t.Parallel()
+	over, ahead := now, now.Add(time.Microsecond)
+	for _, c := range []struct {
+		name string
+		job  queue.Job
+		want []queue.DueKind
+	}{
+		{"active", queue.Job{State: queue.Running, DeadlineAt: ahead}, nil},
+		{"past its deadline", queue.Job{State: queue.Pending, DeadlineAt: over}, []queue.DueKind{queue.DueDeadline}},
+		{"ended past its deadline", queue.Job{State: queue.Failed, DeadlineAt: over}, nil},
+		{"to be cleaned", queue.Job{State: queue.Failed, CleanAt: over}, []queue.DueKind{queue.DueCleaning}},
+		{"to be cleaned later", queue.Job{State: queue.Failed, CleanAt: ahead}, nil},
+		{"expired and to be cleaned", queue.Job{State: queue.Completed, ExpiresAt: over, CleanAt: over}, []queue.DueKind{queue.DueExpiry, queue.DueCleaning}},
+		{"to expire later", queue.Job{State: queue.Completed, ExpiresAt: ahead}, nil},
+		{"kept for ever", queue.Job{State: queue.Completed}, nil},
+		{"expired before", queue.Job{State: queue.Expired, ExpiresAt: over}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, c.job.DueKinds(now))
+		})
+	}
+}
+
+func TestMixDue(t *testing.T) {
+	t.Parallel()
+	of := func(kind queue.DueKind, n int) []queue.Due {
+		list := make([]queue.Due, n)
+		for i := range list {
+			list[i].Kind = kind
+		}
+		return list
+	}
+	var got []queue.DueKind
+	for _, d := range queue.MixDue(6, of("a", 9), nil, of("b", 1), of("c", 2)) {
+		got = append(got, d.Kind)
+	}
+	require.Equal(t, []queue.DueKind{"a", "b", "c", "a", "c", "a"}, got)
+	require.Empty(t, queue.MixDue(0, of("a", 9)))
+	require.Empty(t, queue.MixDue(9))
+}
+
+func TestPageSize(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]int{-1: 50, 0: 50, 1: 1, 1000: 1000, 1001: 1000} {
+		require.Equal(t, want, queue.ListQuery{Limit: limit}.PageSize())
+	}
+}
+
+func FuzzParseCursor(f *testing.F) {
+	f.Add("acme", queue.Cursor("acme", 1))
+	f.Add("other", queue.Cursor("acme", 1))
+	f.Add("", "")
+	f.Add("acme", "%%%")
+	f.Add("acme", "AAAAAAAAAAAAAAAA")
+	f.Add("acme", queue.Cursor("acme", 1)+"\n")
+	f.Fuzz(func(t *testing.T, tenant, cursor string) {
+		seq, err := queue.ParseCursor(tenant, cursor)
+		if err != nil {
+			require.ErrorIs(t, err, queue.ErrCursor)
+			require.Zero(t, seq)
+			return
+		}
+		require.Equal(t, cursor, queue.Cursor(tenant, seq))
+	})
+}
+
+func TestCursorsOfOthersAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, seq := range []int64{0, 1, 1 << 40} {
+		got, err := queue.ParseCursor("acme", queue.Cursor("acme", seq))
+		require.NoError(t, err)
+		require.Equal(t, seq, got)
+		_, err = queue.ParseCursor("other", queue.Cursor("acme", seq))
+		require.ErrorIs(t, err, queue.ErrCursor)
+	}
+}
+
+func TestConflictErrorNamesTheJob(t *testing.T) {
+	t.Parallel()
+	var err error = &queue.ConflictError{Active: queue.Job{ID: "job-7"}}
+	require.ErrorIs(t, err, queue.ErrConflict)
+	require.EqualError(t, err, "queue: job job-7: slot is taken by an active job")
+}
+
+func TestLocalRings(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		bell := queue.NewLocal()
+		for range 3 { // rings that nobody waits for are one
+			require.NoError(t, bell.Ring(t.Context()))
+		}
+		require.NoError(t, bell.Wait(t.Context()))
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, bell.Wait(ctx), context.DeadlineExceeded, "there was a second ring")
+
+		woken := make(chan error, 1)
+		go func() { woken <- bell.Wait(t.Context()) }()
+		synctest.Wait()
+		require.Empty(t, woken)
+		require.NoError(t, bell.Ring(t.Context()))
+		require.NoError(t, <-woken)
+	})
+}
+
+func TestErrorsAreApart(t *testing.T) {
+	t.Parallel()
+	all := []error{queue.ErrNotFound, queue.ErrConflict, queue.ErrIdempotencyMismatch, queue.ErrFenced, queue.ErrBadTransition, queue.ErrCursor}
+	for i, a := range all {
+		for k, b := range all {
+			require.Equal(t, i == k, errors.Is(a, b))
+		}
+	}
+}
