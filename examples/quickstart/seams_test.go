@@ -34,7 +34,11 @@ type spec struct {
 	RowsFile string
 }
 
-const killedMark = "killed at "
+// What a process says of itself, when it ends and when its reads wait.
+const (
+	killedMark = "killed at "
+	heldMark   = "held"
+)
 
 // points are the places in a run at which something may happen.
 type points struct {
@@ -42,6 +46,7 @@ type points struct {
 	rows     atomic.Int64
 	renewals atomic.Int32
 	renewed  chan struct{} // closed after Hold renewals
+	held     sync.Once
 
 	mu    sync.Mutex
 	seen  map[string]int
@@ -149,6 +154,7 @@ type killingReader struct {
 
 func (r *killingReader) Read(ctx context.Context, b *source.Batch) error {
 	if r.p.Hold > 0 {
+		r.p.held.Do(func() { fmt.Println(heldMark) })
 		select {
 		case <-r.p.renewed:
 		case <-ctx.Done():
