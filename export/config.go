@@ -97,6 +97,9 @@ type Config struct {
 	// of a key, at best in order of time. Default: 26 characters of time and
 	// randomness.
 	NewID func() string
+	// Uint64N returns a random number in [0, n), for the jitter of delays; it is
+	// called by several goroutines at once. Default: that of math/rand/v2.
+	Uint64N func(n uint64) uint64
 	// Now is the clock for what the engine records by itself, such as when a
 	// part was read; all deadlines go by the store's clock. Default: time.Now.
 	Now func() time.Time

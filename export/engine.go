@@ -40,7 +40,7 @@ func New(config Config) (*Engine, error) {
 	config = config.withDefaults()
 	e := &Engine{
 		config:   config,
-		retry:    backoff.Policy{Base: config.RetryBase, Cap: config.RetryCap},
+		retry:    backoff.Policy{Base: config.RetryBase, Cap: config.RetryCap, Uint64N: config.Uint64N},
 		sweepNow: make(chan struct{}, 1),
 		plans:    make(map[string]*cachedPlan),
 		probed:   make(map[string]time.Time),

@@ -55,7 +55,7 @@ func (e *Engine) failed(h *worker.Held, err error) queue.Finish {
 	reason := failure(string(h.Part.Kind), err)
 	reason.Job = h.Job.ID
 	if reason.Retryable && h.Part.Failures+1 < e.config.MaxAttempts {
-		return queue.Finish{Outcome: queue.Retry, Reason: reason.payload(), Delay: e.retry.Delay(h.Part.Failures+1, nil)}
+		return queue.Finish{Outcome: queue.Retry, Reason: reason.payload(), Delay: e.retry.Delay(h.Part.Failures + 1)}
 	}
 	return queue.Finish{Outcome: queue.Refuse, Reason: reason.payload()}
 }

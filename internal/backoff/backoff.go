@@ -11,11 +11,13 @@ import (
 // do not come back together.
 type Policy struct {
 	Base, Cap time.Duration
+	// Uint64N returns a random number in [0, n). It is called by several
+	// goroutines at once. nil means that of math/rand/v2.
+	Uint64N func(n uint64) uint64
 }
 
 // Delay returns the delay before retry n; none without a positive base and cap.
-// A nil rnd means the shared source.
-func (p Policy) Delay(n int, rnd *rand.Rand) time.Duration {
+func (p Policy) Delay(n int) time.Duration {
 	ceiling := p.Cap
 	if n = max(n, 1); n < 63 {
 		if d := p.Base << (n - 1); d>>(n-1) == p.Base && d < ceiling {
@@ -25,9 +27,9 @@ func (p Policy) Delay(n int, rnd *rand.Rand) time.Duration {
 	if min(p.Base, ceiling) <= 0 {
 		return 0
 	}
-	choices := uint64(ceiling) + 1
-	if rnd == nil {
-		return time.Duration(rand.Uint64N(choices))
+	random := p.Uint64N
+	if random == nil {
+		random = rand.Uint64N
 	}
-	return time.Duration(rnd.Uint64N(choices))
+	return time.Duration(random(uint64(ceiling) + 1))
 }

@@ -271,7 +271,7 @@ func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []
 			return queue.Job{}, f, false
 		}
 		log.WarnContext(ctx, "reporting a part", "err", err)
-		pause(ctx, w.config.Retry.Delay(n, nil))
+		pause(ctx, w.config.Retry.Delay(n))
 		if ctx.Err() != nil {
 			return queue.Job{}, f, false
 		}
