@@ -100,8 +100,9 @@ func describesWhole(ctx context.Context, h Harness) error {
 }
 
 // keysInOrder sort otherwise when a folder is listed by its name without "/",
-// or by letters without case.
-var keysInOrder = []string{"A/z", "B", "a b", "a!", "a-b", "a.b/c", "a/b", "a/b.c", "a/c/d", "a/c0", "a0", "a_b", "b/c", "é/x", "€", "𝄞"}
+// or by letters without case. No two are the same without case, since some file
+// systems are.
+var keysInOrder = []string{"X", "Z/a", "a b", "a!", "a-b", "a.b/c", "a/b", "a/b.c", "a/c/d", "a/c0", "a0", "a_b", "b/c", "é/x", "€", "𝄞"}
 
 func putKeys(ctx context.Context, s sink.Sink) error {
 	for i := range keysInOrder {
