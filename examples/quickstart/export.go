@@ -257,7 +257,7 @@ func discoverFlags(err error) error {
 		case strings.HasPrefix(line, "no table"):
 			line = "-dataset: " + line
 		case strings.HasPrefix(line, "the column"):
-			line = "-time-column: " + line
+			line = "-time-column: " + line + " (name one whose values are all written alike: 2026-10-01, 2026-10-01 08:00:00 in UTC, or Unix time)"
 		default:
 			line = "-db: " + line
 		}
