@@ -29,7 +29,7 @@ type Payload struct {
 // A Job is one export as the store holds it. Durations are given at creation;
 // all times are the store's.
 type Job struct {
-	// ID is unique over all tenants.
+	// ID is unique over all tenants; a second job with it is refused.
 	ID     string
 	Tenant string
 	// Kind tells products apart: snapshot, archive.
@@ -143,7 +143,8 @@ const (
 // An Entry is a line of the audit log or an event of the outbox. It is written
 // in the transaction of the change that it tells of, or not at all.
 type Entry struct {
-	// ID is unique; the engine makes it.
+	// ID is unique; the engine makes it. A change with an entry whose ID is there
+	// already is refused as a whole.
 	ID     string
 	Kind   EntryKind
 	Tenant string

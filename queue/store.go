@@ -117,7 +117,8 @@ type Renew struct {
 
 // Renewed answers for one lease.
 type Renewed struct {
-	// Lost says to stop at once: lease gone or job ended. JobState says which.
+	// Lost says to stop at once: lease gone or job ended. JobState says which; it
+	// is empty when the tenant has no such job.
 	Lost     bool
 	JobState State
 }

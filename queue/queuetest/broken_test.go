@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -109,6 +110,7 @@ var mutants = []struct {
 			if ok {
 				return queue.Job{}, false, &queue.ConflictError{Active: active}
 			}
+			runtime.Gosched() // another request looks at the same time
 			slot := n.Slot
 			n.Slot = n.ID
 			j, existing, err := b.Store.Create(ctx, n, e)

@@ -32,7 +32,8 @@ type Harness struct {
 	// Reopen returns the store as it is after its process has ended and another
 	// has begun, on the same data. Default: nil, for a store that keeps nothing.
 	Reopen func(t testing.TB) (queue.JobStore, queue.EntryReader)
-	// Rounds is how often races are run. Default: 0, which means 3.
+	// Rounds is how often races are run. Default: 0, which means 3; 500 of them
+	// make 10,000 races of a cancel and a completion.
 	Rounds int
 	// Parts is how many parts a large plan has. Default: 0, which means 10,000.
 	Parts int

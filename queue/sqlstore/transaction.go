@@ -97,7 +97,7 @@ func (s *Store) patiently(ctx context.Context, wait time.Duration, f func() erro
 	for {
 		start := time.Now()
 		err := f()
-		if err == nil || ctx.Err() != nil || time.Since(start) < wait || time.Now().After(end) {
+		if err == nil || ctx.Err() != nil || time.Since(start) < wait-wait/10 || time.Now().After(end) {
 			return err
 		}
 	}
