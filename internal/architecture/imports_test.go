@@ -48,7 +48,10 @@ var rooms = []room{
 
 	{at: "sink"},
 	{at: "sink/sinktest", own: []string{"sink"}},
-	{at: "sink/blobsink", own: []string{"sink"}, outside: []string{gocloud}},
+	{
+		at: "sink/blobsink", own: []string{"sink"}, outside: []string{gocloud},
+		tests: []string{"github.com/johannesboyne/gofakes3", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+	},
 	{at: "sink/*", own: []string{"sink"}},
 
 	{at: "queue"},
@@ -65,7 +68,10 @@ var rooms = []room{
 	},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
-	{at: "examples/...", own: []string{"..."}, outside: []string{sqlite, gocloud, "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys"}},
+	{
+		at: "examples/...", own: []string{"..."}, outside: []string{sqlite, gocloud, "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys"},
+		tests: []string{parquet},
+	},
 }
 
 // testModules may be used by every test, and by nothing else.
