@@ -35,6 +35,9 @@ type blockRun struct {
 	work   chan *unit
 	order  chan *unit
 	wg     sync.WaitGroup
+	// rows were read until readErr; both are set when order is closed.
+	rows    int64
+	readErr error
 }
 
 func runBlocks(ctx context.Context, r source.Reader, out *Meter, enc format.Blocks, spec Spec) (Result, error) {
@@ -61,12 +64,10 @@ func runBlocks(ctx context.Context, r source.Reader, out *Meter, enc format.Bloc
 		}
 		run.wg.Go(func() { run.encode(packer) })
 	}
-	var read int64
-	var readErr error
 	run.wg.Go(func() {
 		defer close(run.order)
 		defer close(run.work)
-		read, readErr = run.read(ctx, r)
+		run.readErr = run.read(ctx, r)
 	})
 	res, err := run.write(out)
 	if err != nil {
@@ -75,36 +76,27 @@ func runBlocks(ctx context.Context, r source.Reader, out *Meter, enc format.Bloc
 		}
 	}
 	run.wg.Wait()
-	if err != nil {
-		return Result{}, err
-	}
-	if readErr != nil {
-		return Result{}, readErr
-	}
-	res.ReadRows = read
-	return res, nil
+	res.ReadRows = run.rows
+	return res, err
 }
 
 // read fills free units and hands them on, in order, until the rows end.
-func (run *blockRun) read(ctx context.Context, r source.Reader) (rows int64, err error) {
+func (run *blockRun) read(ctx context.Context, r source.Reader) error {
 	for first := true; ; first = false {
 		var u *unit
 		select {
 		case u = <-run.free:
 		case <-ctx.Done():
-			return rows, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		if err := readBatch(ctx, r, u.batch); err != nil {
-			if err == io.EOF {
-				return rows, nil
-			}
-			if cause := context.Cause(ctx); cause != nil {
-				return rows, cause
-			}
-			return rows, err
+		switch err := readBatch(ctx, r, u.batch); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
 		}
 		u.first = first
-		rows += int64(u.batch.Len())
+		run.rows += int64(u.batch.Len())
 		run.order <- u // has room for every unit
 		run.work <- u
 	}
@@ -139,7 +131,9 @@ func (run *blockRun) encodeUnit(packer format.Packer, raw []byte, u *unit) (_ []
 }
 
 // write puts finished units into the output in the order in which they were read.
+// It does not end a file whose rows could not all be read.
 func (run *blockRun) write(out *Meter) (res Result, err error) {
+	defer Recovered(&err)
 	c := run.spec.Compression
 	if _, err := out.Write(c.AppendStart(nil)); err != nil {
 		return res, err
@@ -160,6 +154,9 @@ func (run *blockRun) write(out *Meter) (res Result, err error) {
 		res.Raw = res.Raw.Join(u.sum)
 		out.rows(rows)
 		run.free <- u
+	}
+	if run.readErr != nil {
+		return res, run.readErr
 	}
 	if err := run.punctuation(out, &res, run.enc.AppendFooter); err != nil {
 		return res, err

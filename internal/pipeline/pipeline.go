@@ -60,7 +60,7 @@ type Digest struct {
 	CRC32  uint32
 }
 
-// A PanicError is a panic of a source or a format, caught.
+// A PanicError is a panic of a source, a format or a writer, caught.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -89,7 +89,8 @@ func (e *WriteError) Error() string { return e.Err.Error() }
 func (e *WriteError) Unwrap() error { return e.Err }
 
 // Run reads r to its end and writes the file or piece to w. It does not close
-// either. It returns when nothing of its own runs any more.
+// either. It returns when nothing of its own runs any more. Once ctx ends it
+// writes nothing more, and its error is, or wraps, the cause of that.
 func Run(ctx context.Context, r source.Reader, w io.Writer, spec Spec) (Result, error) {
 	out := NewMeter(ctx, w, spec.Progress)
 	res, err := run(ctx, r, out, spec)
@@ -100,7 +101,8 @@ func Run(ctx context.Context, r source.Reader, w io.Writer, spec Spec) (Result, 
 	return res, nil
 }
 
-func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (Result, error) {
+func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Result, err error) {
+	defer Recovered(&err)
 	blocks, ok := spec.Format.(format.BlockFormatter)
 	if !ok {
 		return runWhole(ctx, r, out, spec)
@@ -112,14 +114,22 @@ func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (Result, e
 	return runBlocks(ctx, r, out, enc, spec)
 }
 
-// readBatch fills b and turns a panic of the source into an error.
+// readBatch fills b, tells the reader's errors from the end of ctx, and turns a
+// panic of the source into an error.
 func readBatch(ctx context.Context, r source.Reader, b *source.Batch) (err error) {
 	defer Recovered(&err)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	b.Reset()
 	err = r.Read(ctx, b)
 	switch {
-	case err == io.EOF: // exactly: a wrapped one is a connection that broke
+	case err == io.EOF && b.Len() > 0: // exactly io.EOF: a wrapped one is a connection that broke
+		return &ReadError{errors.New("the source returned rows together with the end")}
+	case err == io.EOF:
 		return io.EOF
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
 	case err != nil:
 		return &ReadError{err}
 	case b.Len() == 0:
@@ -137,7 +147,6 @@ func Recovered(err *error) {
 
 // runWhole serves the formats that are written by one goroutine, in order.
 func runWhole(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Result, err error) {
-	defer Recovered(&err)
 	fw, err := spec.Format.NewWriter(out, spec.Schema[:spec.Columns])
 	if err != nil {
 		return Result{}, err
@@ -186,8 +195,9 @@ func NewMeter(ctx context.Context, w io.Writer, p *Progress) *Meter {
 	return &Meter{ctx: ctx, w: w, sha: sha256.New(), progress: p}
 }
 
-// Write refuses once the context is canceled: a worker that has lost its lease
-// must not write another byte. Errors of the writer are [WriteError]s.
+// Write refuses, with the cause, once the context is canceled: a worker that has
+// lost its lease must not write another byte. Errors of the writer are
+// [WriteError]s, unless it was the context that ended the writer.
 func (m *Meter) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -199,7 +209,10 @@ func (m *Meter) Write(p []byte) (int, error) {
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
-	if err != nil {
+	switch {
+	case err != nil && m.ctx.Err() != nil:
+		return n, context.Cause(m.ctx)
+	case err != nil:
 		return n, &WriteError{err}
 	}
 	m.sha.Write(p)
