@@ -30,8 +30,8 @@ type Rule struct {
 	Schema source.Schema
 	// TenantColumn holds the text Tenant in every row; empty when no column does.
 	TenantColumn, Tenant string
-	// TimeColumn lies in [From, To) in every row; empty when it is free. A zero
-	// bound is none.
+	// TimeColumn lies in [From, To) in every row, and is never null; empty
+	// when it is free. A zero bound is none.
 	TimeColumn string
 	From, To   time.Time
 }
@@ -40,22 +40,36 @@ type Rule struct {
 func NewGuard(r Rule) (*Guard, error) {
 	g := &Guard{dataset: r.Dataset, schema: r.Schema, tenant: -1, time: -1, from: math.MinInt64, to: math.MaxInt64}
 	if r.TenantColumn != "" {
-		g.tenant = r.Schema.Index(r.TenantColumn)
+		if g.tenant = r.Schema.Index(r.TenantColumn); g.tenant < 0 {
+			return nil, &source.DataError{Dataset: r.Dataset, Column: r.TenantColumn, Rule: "the tenant's column is not read"}
+		}
 		g.want = source.NewBatch(r.Schema[g.tenant:g.tenant+1], 0, 0).Col(0)
 		if err := source.ParseText(g.want, r.Tenant); err != nil {
 			return nil, g.broken(g.tenant, "the tenant's id is not a value of this column's kind")
 		}
 	}
 	if r.TimeColumn != "" {
-		g.time = r.Schema.Index(r.TimeColumn)
+		if g.time = r.Schema.Index(r.TimeColumn); g.time < 0 || !r.Schema[g.time].Kind.Temporal() {
+			return nil, &source.DataError{Dataset: r.Dataset, Column: r.TimeColumn, Rule: "the time's column is not read, or not a time"}
+		}
 		if !r.From.IsZero() {
-			g.from = r.From.UnixMicro()
+			g.from = micros(r.From)
 		}
 		if !r.To.IsZero() {
-			g.to = r.To.UnixMicro()
+			g.to = micros(r.To)
 		}
 	}
 	return g, nil
+}
+
+// micros returns the first microsecond that is not before t: for whole
+// microseconds, being before t and being before that are the same.
+func micros(t time.Time) int64 {
+	m := t.UnixMicro()
+	if t.Nanosecond()%1000 != 0 {
+		m++
+	}
+	return m
 }
 
 func (g *Guard) broken(col int, rule string) error {
@@ -71,6 +85,8 @@ func (g *Guard) Check(b *source.Batch) error {
 			return g.broken(i, fmt.Sprintf("the source gave a %v for a %v", v.Kind(), g.schema[i].Kind))
 		case v.Len() != b.Len():
 			return g.broken(i, fmt.Sprintf("the source gave %d cells in a batch of %d rows", v.Len(), b.Len()))
+		case cells(v) != v.Len():
+			return g.broken(i, fmt.Sprintf("the source gave cells that are no %v", v.Kind()))
 		case g.schema[i].Required && v.Nulls() > 0:
 			return g.broken(i, "a null in a field that is declared required")
 		}
@@ -87,6 +103,25 @@ func (g *Guard) Check(b *source.Batch) error {
 		return g.checkTime(b.Col(g.time))
 	}
 	return nil
+}
+
+// cells returns how many of a vector's cells were appended as what they are: the
+// vector itself does not check that.
+func cells(v *source.Vector) int {
+	switch v.Kind().Base() {
+	case source.Bool:
+		return len(v.Bools())
+	case source.Float64:
+		return len(v.Float64s())
+	case source.UUID:
+		return len(v.UUIDs())
+	case source.String, source.Bytes, source.JSON:
+		return len(v.Offsets()) - 1
+	case source.AnyDecimal:
+		return min(len(v.Int64s()), len(v.Uint64s()))
+	default:
+		return len(v.Int64s())
+	}
 }
 
 func (g *Guard) checkCells(i int, v *source.Vector) error {
