@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // mayBeClaimed is [queue.Claimable] as far as SQL needs it to look at few rows:
@@ -32,12 +33,12 @@ func (tx *transaction) claim(ctx context.Context, c queue.Claim) ([]queue.Claime
 	if err != nil {
 		return nil, err
 	}
-	claimed := c.Pick(offers, tx.now)
+	claimed := c.Pick(offers, tx.Now)
 	if len(claimed) == 0 {
 		return nil, nil
 	}
 	var turn int64
-	err = tx.conn.QueryRowContext(ctx, "select coalesce(max(claimed), 0) from exportyard_job where state in "+activeStates).Scan(&turn)
+	err = tx.Conn.QueryRowContext(ctx, "select coalesce(max(claimed), 0) from exportyard_job where state in "+activeStates).Scan(&turn)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +65,9 @@ func (tx *transaction) claim(ctx context.Context, c queue.Claim) ([]queue.Claime
 
 // claimed notes that it was the job's turn.
 func (tx *transaction) claimed(ctx context.Context, j jobRow, turn int64) error {
-	after := j.Started(tx.now)
-	err := tx.change(ctx, "update exportyard_job set claimed = $1, started_at = $2, version = $3 where ord = $4 and version = $5",
-		turn, micros(after.StartedAt), after.Version, j.ord, j.Version)
+	after := j.Started(tx.Now)
+	err := tx.Change(ctx, "update exportyard_job set claimed = $1, started_at = $2, version = $3 where ord = $4 and version = $5",
+		turn, txn.Micros(after.StartedAt), after.Version, j.ord, j.Version)
 	if err != nil {
 		return fmt.Errorf("write job %s: %w", j.ID, err)
 	}
@@ -81,9 +82,9 @@ func (tx *transaction) offers(ctx context.Context, c queue.Claim) (map[string]jo
 			return rows, offers, err
 		}
 	}
-	jobs, err := collect(ctx, tx, tx.scanJob, selectJob+"where j.state in "+activeStates+
+	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+"where j.state in "+activeStates+
 		" and exists (select 1 from exportyard_part p where p.job = j.ord and p.suspect = 0 and"+mayBeClaimed+
-		") order by j.claimed, j.ord limit $2"+tx.lock, micros(tx.now), c.Limit)
+		") order by j.claimed, j.ord limit $2"+tx.Lock, txn.Micros(tx.Now), c.Limit)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,10 +99,10 @@ func (tx *transaction) offers(ctx context.Context, c queue.Claim) (map[string]jo
 // suspects returns the first suspect of the job whose turn it is. Suspects are
 // few, so all of them are looked at.
 func (tx *transaction) suspects(ctx context.Context) (map[string]jobRow, []queue.Offer, error) {
-	jobs, err := collect(ctx, tx, tx.scanJob, selectJob+"where j.ord in (select p.job from exportyard_part p where p.state = 'ready' and p.suspect = 1)"+
+	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+"where j.ord in (select p.job from exportyard_part p where p.state = 'ready' and p.suspect = 1)"+
 		" and j.state in "+activeStates+
 		" and exists (select 1 from exportyard_part p where p.job = j.ord and p.suspect = 1 and"+mayBeClaimed+
-		") order by j.claimed, j.ord limit 1"+tx.lock, micros(tx.now))
+		") order by j.claimed, j.ord limit 1"+tx.Lock, txn.Micros(tx.Now))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,8 +113,8 @@ func (tx *transaction) offer(ctx context.Context, jobs []jobRow, suspect, each i
 	rows := make(map[string]jobRow, len(jobs))
 	offers := make([]queue.Offer, len(jobs))
 	for i, j := range jobs {
-		parts, err := collect(ctx, tx, scanPart(j.Job), selectPart+"join exportyard_job j on j.ord = p.job where p.job = $2 and p.suspect = $3 and"+
-			mayBeClaimed+"order by p.number limit $4"+tx.lock, micros(tx.now), j.ord, suspect, each)
+		parts, err := txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"join exportyard_job j on j.ord = p.job where p.job = $2 and p.suspect = $3 and"+
+			mayBeClaimed+"order by p.number limit $4"+tx.Lock, txn.Micros(tx.Now), j.ord, suspect, each)
 		if err != nil {
 			return nil, nil, err
 		}

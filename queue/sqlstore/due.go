@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // dueJobs finds the jobs that may be due for a kind, the longest due first, with
@@ -32,13 +33,13 @@ func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
 		}
 		lists = append(lists, list)
 		for _, due := range dueJobs {
-			jobs, err := collect(ctx, tx, tx.scanJob, selectJob+due.where, micros(tx.now), limit)
+			jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+due.where, txn.Micros(tx.Now), limit)
 			if err != nil {
 				return err
 			}
 			list = nil
 			for _, j := range jobs {
-				if slices.Contains(j.DueKinds(tx.now), due.kind) {
+				if slices.Contains(j.DueKinds(tx.Now), due.kind) {
 					list = append(list, queue.Due{Kind: due.kind, Job: j.Job})
 				}
 			}
@@ -58,9 +59,9 @@ func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, e
 		job    int64
 		number int
 	}
-	leases, err := collect(ctx, tx, func(row scanner) (l lease, err error) {
+	leases, err := txn.Collect(ctx, tx.Tx, func(row txn.Scanner) (l lease, err error) {
 		return l, row.Scan(&l.job, &l.number)
-	}, "select job, number from exportyard_part where state = 'leased' and lease_until <= $1 order by lease_until limit $2", micros(tx.now), limit)
+	}, "select job, number from exportyard_part where state = 'leased' and lease_until <= $1 order by lease_until limit $2", txn.Micros(tx.Now), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, e
 		if err != nil {
 			return nil, err
 		}
-		if p.LeaseOver(tx.now) {
+		if p.LeaseOver(tx.Now) {
 			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: p})
 		}
 	}

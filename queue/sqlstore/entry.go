@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // append appends the entries of a change that leaves its job in state.
@@ -27,9 +28,9 @@ func (tx *transaction) append(ctx context.Context, state queue.State, entries []
 		seq := last - int64(len(byTenant[tenant]))
 		for _, e := range byTenant[tenant] {
 			seq++
-			err := tx.exec(ctx, `insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at)
+			err := tx.Exec(ctx, `insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at)
 				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-				e.ID, e.Tenant, e.Kind, seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, micros(tx.now))
+				e.ID, e.Tenant, e.Kind, seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, txn.Micros(tx.Now))
 			if err != nil {
 				return fmt.Errorf("append entry %q: %w", e.ID, err)
 			}
@@ -49,7 +50,7 @@ func (tx *transaction) count(ctx context.Context, counter, tenant string, n int)
 		entries = n
 	}
 	var last int64
-	err := tx.conn.QueryRowContext(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
+	err := tx.Conn.QueryRowContext(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
 		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries
 		returning `+counter, tenant, jobs, entries).Scan(&last)
 	if err != nil {
@@ -61,7 +62,7 @@ func (tx *transaction) count(ctx context.Context, counter, tenant string, n int)
 // Entries returns the tenant's entries of a kind.
 func (s *Store) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) (entries []queue.Entry, err error) {
 	err = s.read(ctx, func(tx *transaction) error {
-		entries, err = collect(ctx, tx, scanEntry, `select id, tenant, kind, seq, job, type, actor, data_version, data, at from exportyard_entry
+		entries, err = txn.Collect(ctx, tx.Tx, scanEntry, `select id, tenant, kind, seq, job, type, actor, data_version, data, at from exportyard_entry
 			where tenant = $1 and kind = $2 and seq > $3 order by seq limit $4`, tenant, kind, after, max(limit, 0))
 		return err
 	})
@@ -71,8 +72,8 @@ func (s *Store) Entries(ctx context.Context, tenant string, kind queue.EntryKind
 	return entries, nil
 }
 
-func scanEntry(row scanner) (queue.Entry, error) {
+func scanEntry(row txn.Scanner) (queue.Entry, error) {
 	var e queue.Entry
-	err := row.Scan(&e.ID, &e.Tenant, &e.Kind, &e.Seq, &e.Job, &e.Type, &e.Actor, &e.Data.Version, &e.Data.Data, moment{&e.At})
+	err := row.Scan(&e.ID, &e.Tenant, &e.Kind, &e.Seq, &e.Job, &e.Type, &e.Actor, &e.Data.Version, &e.Data.Data, txn.ScanTime(&e.At))
 	return e, err
 }

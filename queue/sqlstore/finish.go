@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // renew prolongs one lease, or says that it is lost.
@@ -28,7 +29,7 @@ func (tx *transaction) renew(ctx context.Context, l queue.Lease, r queue.Renew) 
 	if err != nil {
 		return queue.Renewed{}, err
 	}
-	p, err := was.Renew(l, tx.now, r.Lease)
+	p, err := was.Renew(l, tx.Now, r.Lease)
 	if err != nil {
 		return lost, nil
 	}
@@ -57,7 +58,7 @@ func (tx *transaction) finish(ctx context.Context, f queue.Finish, entries []que
 		return queue.Job{}, err
 	}
 	j, p := was, part
-	if j.Job, p, err = f.Apply(was.Job, part, tx.now); err != nil {
+	if j.Job, p, err = f.Apply(was.Job, part, tx.Now); err != nil {
 		return queue.Job{}, err
 	}
 	if err := tx.updatePart(ctx, j, part, p); err != nil {
@@ -85,7 +86,7 @@ func (tx *transaction) sealed(ctx context.Context, j *jobRow, p queue.Part, f qu
 		j.sealedRows += p.Rows
 		j.sealedBytes += p.Bytes
 	case queue.PlanPart:
-		err := tx.exec(ctx, "update exportyard_part set number = $1 where job = $2 and kind = 'seal'", len(f.Planned)+1, j.ord)
+		err := tx.Exec(ctx, "update exportyard_part set number = $1 where job = $2 and kind = 'seal'", len(f.Planned)+1, j.ord)
 		if err != nil {
 			return fmt.Errorf("renumber the seal part: %w", err)
 		}
@@ -96,12 +97,12 @@ func (tx *transaction) sealed(ctx context.Context, j *jobRow, p queue.Part, f qu
 
 // releaseAll gives every leased part back.
 func (tx *transaction) releaseAll(ctx context.Context) error {
-	jobs, err := collect(ctx, tx, tx.scanJob, selectJob+"where j.ord in (select p.job from exportyard_part p where p.state = 'leased')"+tx.lock)
+	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+"where j.ord in (select p.job from exportyard_part p where p.state = 'leased')"+tx.Lock)
 	if err != nil {
 		return err
 	}
 	for _, was := range jobs {
-		parts, err := collect(ctx, tx, scanPart(was.Job), selectPart+"where p.job = $1 and p.state = 'leased'"+tx.lock, was.ord)
+		parts, err := txn.Collect(ctx, tx.Tx, scanPart(was.Job), selectPart+"where p.job = $1 and p.state = 'leased'"+tx.Lock, was.ord)
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func (tx *transaction) releaseAll(ctx context.Context) error {
 		for _, part := range parts {
 			f := queue.Finish{Number: part.Number, Fence: part.Fence, Outcome: queue.Release}
 			var p queue.Part
-			if j.Job, p, err = f.Apply(j.Job, part, tx.now); err != nil {
+			if j.Job, p, err = f.Apply(j.Job, part, tx.Now); err != nil {
 				return err
 			}
 			if err := tx.updatePart(ctx, j, part, p); err != nil {

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // activeStates is where jobs hold their slot, as [queue.State.Active] says; the
@@ -31,15 +31,15 @@ const selectJob = `select j.ord, j.seq, j.id, j.tenant, j.kind, j.slot, j.actor,
 	(select coalesce(sum(p.byte_count), 0) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows')
 	from exportyard_job j `
 
-func (tx *transaction) scanJob(row scanner) (jobRow, error) {
+func (tx *transaction) scanJob(row txn.Scanner) (jobRow, error) {
 	var j jobRow
 	var leasedRows, leasedBytes int64
 	err := row.Scan(&j.ord, &j.seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
 		&j.Request.Version, &j.Request.Data, &j.State, &j.Reason.Version, &j.Reason.Data, &j.Result.Version, &j.Result.Data,
 		&j.Parts, &j.PartsSealed, &j.RowsPlanned, &j.sealedRows, &j.sealedBytes, &j.Crashes, &j.Cleanings, &j.Version,
-		moment{&j.CreatedAt}, moment{&j.StartedAt}, moment{&j.FinishedAt}, moment{&j.DeadlineAt}, moment{&j.ExpiresAt}, moment{&j.CleanAt},
+		txn.ScanTime(&j.CreatedAt), txn.ScanTime(&j.StartedAt), txn.ScanTime(&j.FinishedAt), txn.ScanTime(&j.DeadlineAt), txn.ScanTime(&j.ExpiresAt), txn.ScanTime(&j.CleanAt),
 		&leasedRows, &leasedBytes)
-	j.Rows, j.Bytes, j.Now = j.sealedRows+leasedRows, j.sealedBytes+leasedBytes, tx.now
+	j.Rows, j.Bytes, j.Now = j.sealedRows+leasedRows, j.sealedBytes+leasedBytes, tx.Now
 	return j, err
 }
 
@@ -53,7 +53,7 @@ func (tx *transaction) job(ctx context.Context, tenant, id string) (jobRow, erro
 }
 
 func (tx *transaction) oneJob(ctx context.Context, where string, args ...any) (j jobRow, found bool, err error) {
-	j, err = tx.scanJob(tx.conn.QueryRowContext(ctx, selectJob+where+tx.lock, args...))
+	j, err = tx.scanJob(tx.Conn.QueryRowContext(ctx, selectJob+where+tx.Lock, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return jobRow{}, false, nil
 	}
@@ -62,14 +62,14 @@ func (tx *transaction) oneJob(ctx context.Context, where string, args ...any) (j
 
 // insertJob stores a job and reports whether no constraint was against it.
 func (tx *transaction) insertJob(ctx context.Context, j queue.Job, seq int64) (ord int64, stored bool, err error) {
-	err = tx.conn.QueryRowContext(ctx, `insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of,
+	err = tx.Conn.QueryRowContext(ctx, `insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of,
 		request_version, request, state, reason_version, result_version,
 		parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version, claimed, created_at, deadline_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, 0, $14, 0, 0, 0, 0, $15, 0, $16, $17)
 		on conflict do nothing returning ord`,
 		j.ID, j.Tenant, seq, j.Kind, j.Slot, j.Actor, j.IdempotencyKey, j.Fingerprint, j.RetryOf,
 		j.Request.Version, j.Request.Data, j.State, j.Parts, j.RowsPlanned, j.Version,
-		micros(j.CreatedAt), micros(j.DeadlineAt)).Scan(&ord)
+		txn.Micros(j.CreatedAt), txn.Micros(j.DeadlineAt)).Scan(&ord)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -78,42 +78,18 @@ func (tx *transaction) insertJob(ctx context.Context, j queue.Job, seq int64) (o
 
 // updateJob stores what a job became, if it is still the version that was read.
 func (tx *transaction) updateJob(ctx context.Context, was, j jobRow) error {
-	if err := tx.change(ctx, `update exportyard_job set state = $1, reason_version = $2, reason = $3, result_version = $4, result = $5,
+	if err := tx.Change(ctx, `update exportyard_job set state = $1, reason_version = $2, reason = $3, result_version = $4, result = $5,
 		parts = $6, parts_sealed = $7, rows_planned = $8, sealed_rows = $9, sealed_bytes = $10, crashes = $11, cleanings = $12,
 		version = $13, started_at = $14, finished_at = $15, expires_at = $16, clean_at = $17
 		where ord = $18 and version = $19`,
 		j.State, j.Reason.Version, j.Reason.Data, j.Result.Version, j.Result.Data,
 		j.Parts, j.PartsSealed, j.RowsPlanned, j.sealedRows, j.sealedBytes, j.Crashes, j.Cleanings,
-		j.Version, micros(j.StartedAt), micros(j.FinishedAt), micros(j.ExpiresAt), micros(j.CleanAt),
+		j.Version, txn.Micros(j.StartedAt), txn.Micros(j.FinishedAt), txn.Micros(j.ExpiresAt), txn.Micros(j.CleanAt),
 		j.ord, was.Version); err != nil {
 		return fmt.Errorf("write job %s: %w", j.ID, err)
 	}
 	if was.State.Active() && !j.State.Active() {
 		return tx.cancelParts(ctx, j)
-	}
-	return nil
-}
-
-// micros is a time as it is stored: null for the zero time.
-func micros(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
-}
-
-// A moment scans what micros made.
-type moment struct{ to *time.Time }
-
-// Scan sets the time.
-func (m moment) Scan(v any) error {
-	switch v := v.(type) {
-	case nil:
-		*m.to = time.Time{}
-	case int64:
-		*m.to = time.UnixMicro(v).UTC()
-	default:
-		return fmt.Errorf("a time is stored as %T", v)
 	}
 	return nil
 }

@@ -8,12 +8,21 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 var (
 	_ queue.JobStore    = (*Store)(nil)
 	_ queue.EntryReader = (*Store)(nil)
 )
+
+// A Dialect says which database a store is on.
+type Dialect string
+
+// SQLite is SQLite 3.35 or newer, in a file.
+const SQLite Dialect = "sqlite"
+
+var dialects = map[Dialect]*txn.Dialect{SQLite: &txn.SQLite}
 
 // Options adjust a Store.
 type Options struct {
@@ -36,13 +45,7 @@ type Options struct {
 // number of processes. It starts no goroutine and needs no Close; the database
 // stays the host's.
 type Store struct {
-	db       *sql.DB
-	dialect  *dialect
-	lockWait time.Duration
-	skew     func() time.Duration
-	// writing holds one token: writers of one process wait for each other here,
-	// in order, and not in the database.
-	writing chan struct{}
+	db *txn.Database
 }
 
 // Open returns a store on the database, whose tables it makes or brings up to date.
@@ -67,7 +70,7 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts *Options) (*Sto
 func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
 	s, err := newStore(db, dialect, Options{})
 	if err == nil {
-		err = s.prepare(ctx, true)
+		err = s.db.Prepare(ctx, true)
 	}
 	if err != nil {
 		return fmt.Errorf("sqlstore: migrate: %w", err)
@@ -89,18 +92,11 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 	if o.LockWait < 0 {
 		return nil, errors.New("lock wait is negative")
 	}
-	s := &Store{db: db, dialect: d, lockWait: o.LockWait, skew: o.Skew, writing: make(chan struct{}, 1)}
-	if s.lockWait == 0 {
-		s.lockWait = time.Minute
-	}
-	if s.skew == nil {
-		s.skew = func() time.Duration { return 0 }
-	}
-	return s, nil
+	return &Store{db: txn.New(db, d, o.LockWait, o.Skew)}, nil
 }
 
 func (s *Store) open(ctx context.Context, o Options) error {
-	if err := s.prepare(ctx, !o.OmitMigrate); err != nil {
+	if err := s.db.Prepare(ctx, !o.OmitMigrate); err != nil {
 		return err
 	}
 	if !o.Exclusive {
@@ -109,17 +105,15 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	return s.write(ctx, func(tx *transaction) error { return tx.releaseAll(ctx) })
 }
 
-// prepare makes the database ready, and its tables if migrate is set.
-func (s *Store) prepare(ctx context.Context, migrate bool) error {
-	if err := s.dialect.prepare(ctx, s); err != nil {
-		return err
-	}
-	if !migrate {
-		err := s.read(ctx, func(tx *transaction) error { return tx.checkVersion(ctx, len(s.dialect.migrations)) })
-		if err != nil {
-			return fmt.Errorf("check the tables that Migrate makes: %w", err)
-		}
-		return nil
-	}
-	return s.write(ctx, func(tx *transaction) error { return tx.migrate(ctx, s.dialect.migrations) })
+// A transaction is one of the store's, with what the store does in it.
+type transaction struct{ *txn.Tx }
+
+// read runs f in a transaction that only looks.
+func (s *Store) read(ctx context.Context, f func(*transaction) error) error {
+	return s.db.Read(ctx, func(tx *txn.Tx) error { return f(&transaction{tx}) })
+}
+
+// write runs f in a transaction that is committed if f returns nil.
+func (s *Store) write(ctx context.Context, f func(*transaction) error) error {
+	return s.db.Write(ctx, func(tx *txn.Tx) error { return f(&transaction{tx}) })
 }

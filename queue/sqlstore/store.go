@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 // Create stores a job and its first parts.
@@ -56,7 +57,7 @@ func (tx *transaction) existing(ctx context.Context, n queue.NewJob) (queue.Job,
 }
 
 func (tx *transaction) create(ctx context.Context, n queue.NewJob, entries []queue.Entry) (queue.Job, error) {
-	job, parts := n.Make(tx.now)
+	job, parts := n.Make(tx.Now)
 	seq, err := tx.count(ctx, "jobs", n.Tenant, 1)
 	if err != nil {
 		return queue.Job{}, err
@@ -94,7 +95,7 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, 
 		return nil, "", fmt.Errorf("sqlstore: list: %w", err)
 	}
 	err = s.read(ctx, func(tx *transaction) error {
-		found, err := collect(ctx, tx, tx.scanJob, selectJob+where, args...)
+		found, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+where, args...)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (s *Store) Parts(ctx context.Context, tenant, job string, after, limit int)
 		if err != nil {
 			return err
 		}
-		parts, err = collect(ctx, tx, scanPart(j.Job), selectPart+"where p.job = $1 and p.number > $2 order by p.number limit $3",
+		parts, err = txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"where p.job = $1 and p.number > $2 order by p.number limit $3",
 			j.ord, after, max(limit, 0))
 		return err
 	})
@@ -184,7 +185,7 @@ func (tx *transaction) update(ctx context.Context, u queue.Update, entries []que
 		return queue.Job{}, err
 	}
 	j := was
-	if j.Job, err = u.Apply(was.Job, tx.now); err != nil {
+	if j.Job, err = u.Apply(was.Job, tx.Now); err != nil {
 		return queue.Job{}, err
 	}
 	if err := tx.updateJob(ctx, was, j); err != nil {

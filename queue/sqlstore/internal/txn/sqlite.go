@@ -1,4 +1,4 @@
-package sqlstore
+package txn
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 )
 
 // sqliteSlice is how long SQLite itself waits for a lock. It does not look at the
-// context meanwhile, so the rest of [Options.LockWait] is waited in such slices.
+// context meanwhile, so the rest of the store's wait is waited in such slices.
 const sqliteSlice = 500 * time.Millisecond
 
-var sqlite = dialect{
+// SQLite is SQLite 3.35 or newer, in a file.
+var SQLite = Dialect{
 	prepare: prepareSQLite,
 	settle:  settleSQLite,
 	// The select takes the snapshot, so that a wait for it, which only the recovery
@@ -26,22 +27,22 @@ var sqlite = dialect{
 }
 
 // prepareSQLite turns the write-ahead log on. It lasts with the file.
-func prepareSQLite(ctx context.Context, s *Store) error {
-	conn, err := s.db.Conn(ctx)
+func prepareSQLite(ctx context.Context, d *Database) error {
+	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	slice, err := settleSQLite(ctx, conn, s.lockWait)
+	slice, err := settleSQLite(ctx, conn, d.lockWait)
 	if err != nil {
 		return err
 	}
 	var mode string
-	err = s.patiently(ctx, slice, func() error {
+	err = d.patiently(ctx, slice, func() error {
 		return conn.QueryRowContext(ctx, "pragma journal_mode").Scan(&mode)
 	})
 	if err == nil && mode != "wal" {
-		mode, err = s.turnOnWAL(ctx, conn)
+		mode, err = d.turnOnWAL(ctx, conn)
 	}
 	if err != nil {
 		return fmt.Errorf("write-ahead log: %w", err)
@@ -55,10 +56,10 @@ func prepareSQLite(ctx context.Context, s *Store) error {
 // turnOnWAL needs the file alone for a moment, and unlike other statements does
 // not wait for that. Of several processes that start on a new file one succeeds, and
 // the others see that it did.
-func (s *Store) turnOnWAL(ctx context.Context, conn *sql.Conn) (mode string, err error) {
+func (d *Database) turnOnWAL(ctx context.Context, conn *sql.Conn) (mode string, err error) {
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
-	for end := time.Now().Add(min(s.lockWait, 10*time.Second)); ; {
+	for end := time.Now().Add(min(d.lockWait, 10*time.Second)); ; {
 		err = conn.QueryRowContext(ctx, "pragma journal_mode = wal").Scan(&mode)
 		if err == nil || ctx.Err() != nil || time.Now().After(end) {
 			return mode, err

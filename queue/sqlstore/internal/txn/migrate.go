@@ -1,4 +1,4 @@
-package sqlstore
+package txn
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 var migrations embed.FS
 
 // migrate applies the versions that the database lacks.
-func (tx *transaction) migrate(ctx context.Context, files []string) error {
-	if err := tx.exec(ctx, "create table if not exists exportyard_schema (version integer not null primary key)"); err != nil {
+func (tx *Tx) migrate(ctx context.Context, files []string) error {
+	if err := tx.Exec(ctx, "create table if not exists exportyard_schema (version integer not null primary key)"); err != nil {
 		return fmt.Errorf("make the table of versions: %w", err)
 	}
 	have, err := tx.version(ctx, len(files))
@@ -23,10 +23,10 @@ func (tx *transaction) migrate(ctx context.Context, files []string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, string(text)); err != nil {
+		if err := tx.Exec(ctx, string(text)); err != nil {
 			return fmt.Errorf("tables of version %d: %w", have+1, err)
 		}
-		if err := tx.exec(ctx, "insert into exportyard_schema (version) values ($1)", have+1); err != nil {
+		if err := tx.Exec(ctx, "insert into exportyard_schema (version) values ($1)", have+1); err != nil {
 			return err
 		}
 	}
@@ -34,7 +34,7 @@ func (tx *transaction) migrate(ctx context.Context, files []string) error {
 }
 
 // checkVersion reports tables that this code does not know how to use.
-func (tx *transaction) checkVersion(ctx context.Context, want int) error {
+func (tx *Tx) checkVersion(ctx context.Context, want int) error {
 	have, err := tx.version(ctx, want)
 	if err != nil {
 		return err
@@ -45,9 +45,9 @@ func (tx *transaction) checkVersion(ctx context.Context, want int) error {
 	return nil
 }
 
-func (tx *transaction) version(ctx context.Context, known int) (int, error) {
+func (tx *Tx) version(ctx context.Context, known int) (int, error) {
 	var have int
-	err := tx.conn.QueryRowContext(ctx, "select coalesce(max(version), 0) from exportyard_schema").Scan(&have)
+	err := tx.Conn.QueryRowContext(ctx, "select coalesce(max(version), 0) from exportyard_schema").Scan(&have)
 	if err != nil {
 		return 0, fmt.Errorf("read the version of the tables: %w", err)
 	}

@@ -1,4 +1,4 @@
-package sqlstore
+package txn
 
 import (
 	"context"
@@ -9,39 +9,39 @@ import (
 	"time"
 )
 
-// A transaction is one on a connection of its own.
-type transaction struct {
-	conn *sql.Conn
-	// lock ends a select of rows that the transaction may go on to change.
-	lock string
-	// now is the store's time, the same for the whole transaction, in whole
+// A Tx is a transaction on a connection of its own.
+type Tx struct {
+	Conn *sql.Conn
+	// Lock ends a select of rows that the transaction may go on to change.
+	Lock string
+	// Now is the store's time, the same for the whole transaction, in whole
 	// microseconds. It is taken after the wait for the lock.
-	now time.Time
+	Now time.Time
 }
 
-// read runs f in a transaction that only looks.
-func (s *Store) read(ctx context.Context, f func(*transaction) error) error {
-	return s.transact(ctx, s.dialect.beginRead, "", f)
+// Read runs f in a transaction that only looks.
+func (d *Database) Read(ctx context.Context, f func(*Tx) error) error {
+	return d.transact(ctx, d.dialect.beginRead, "", f)
 }
 
-// write runs f in a transaction that is committed if f returns nil.
-func (s *Store) write(ctx context.Context, f func(*transaction) error) error {
+// Write runs f in a transaction that is committed if f returns nil.
+func (d *Database) Write(ctx context.Context, f func(*Tx) error) error {
 	select {
-	case s.writing <- struct{}{}:
-		defer func() { <-s.writing }()
+	case d.writing <- struct{}{}:
+		defer func() { <-d.writing }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return s.transact(ctx, s.dialect.beginWrite, s.dialect.lock, f)
+	return d.transact(ctx, d.dialect.beginWrite, d.dialect.lock, f)
 }
 
-func (s *Store) transact(ctx context.Context, begin, lock string, f func(*transaction) error) error {
-	conn, err := s.db.Conn(ctx)
+func (d *Database) transact(ctx context.Context, begin, lock string, f func(*Tx) error) error {
+	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	wait, err := s.dialect.settle(ctx, conn, s.lockWait)
+	wait, err := d.dialect.settle(ctx, conn, d.lockWait)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Store) transact(ctx context.Context, begin, lock string, f func(*transa
 			rollBack(ctx, conn)
 		}
 	}()
-	err = s.patiently(ctx, wait, func() error {
+	err = d.patiently(ctx, wait, func() error {
 		_, err := conn.ExecContext(ctx, begin)
 		if err != nil {
 			// Some of it may have worked; mostly there is nothing to roll back.
@@ -63,12 +63,12 @@ func (s *Store) transact(ctx context.Context, begin, lock string, f func(*transa
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	now, err := s.dialect.now(ctx, conn)
+	now, err := d.dialect.now(ctx, conn)
 	if err != nil {
 		return fmt.Errorf("ask for the time: %w", err)
 	}
-	now = now.Add(s.skew()).UTC().Truncate(time.Microsecond)
-	if err := f(&transaction{conn: conn, lock: lock, now: now}); err != nil {
+	now = now.Add(d.skew()).UTC().Truncate(time.Microsecond)
+	if err := f(&Tx{Conn: conn, Lock: lock, Now: now}); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -92,8 +92,8 @@ func rollBack(ctx context.Context, conn *sql.Conn) {
 
 // patiently repeats f as long as it fails for want of a lock, which is told by
 // how long it took: only a lock makes it wait its full time.
-func (s *Store) patiently(ctx context.Context, wait time.Duration, f func() error) error {
-	end := time.Now().Add(s.lockWait)
+func (d *Database) patiently(ctx context.Context, wait time.Duration, f func() error) error {
+	end := time.Now().Add(d.lockWait)
 	for {
 		start := time.Now()
 		err := f()
@@ -103,16 +103,17 @@ func (s *Store) patiently(ctx context.Context, wait time.Duration, f func() erro
 	}
 }
 
-func (tx *transaction) exec(ctx context.Context, query string, args ...any) error {
-	_, err := tx.conn.ExecContext(ctx, query, args...)
+// Exec runs a statement.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) error {
+	_, err := tx.Conn.ExecContext(ctx, query, args...)
 	return err
 }
 
 var errLostUpdate = errors.New("the row was changed by another writer")
 
-// change runs a statement that must change exactly one row.
-func (tx *transaction) change(ctx context.Context, query string, args ...any) error {
-	res, err := tx.conn.ExecContext(ctx, query, args...)
+// Change runs a statement that must change exactly one row.
+func (tx *Tx) Change(ctx context.Context, query string, args ...any) error {
+	res, err := tx.Conn.ExecContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -126,12 +127,12 @@ func (tx *transaction) change(ctx context.Context, query string, args ...any) er
 	return nil
 }
 
-// A scanner is a row to scan.
-type scanner interface{ Scan(dest ...any) error }
+// A Scanner is a row to scan.
+type Scanner interface{ Scan(dest ...any) error }
 
-// collect runs a query and returns what scan makes of its rows.
-func collect[T any](ctx context.Context, tx *transaction, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := tx.conn.QueryContext(ctx, query, args...)
+// Collect runs a query and returns what scan makes of its rows.
+func Collect[T any](ctx context.Context, tx *Tx, scan func(Scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := tx.Conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

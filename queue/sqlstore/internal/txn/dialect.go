@@ -1,4 +1,4 @@
-package sqlstore
+package txn
 
 import (
 	"context"
@@ -6,19 +6,11 @@ import (
 	"time"
 )
 
-// A Dialect says which database a store is on.
-type Dialect string
-
-// SQLite is SQLite 3.35 or newer, in a file.
-const SQLite Dialect = "sqlite"
-
-var dialects = map[Dialect]*dialect{SQLite: &sqlite}
-
-// A dialect is what differs between databases. Statements are written once for
+// A Dialect is what differs between databases. Statements are written once for
 // all: placeholders are $1, $2 and so on, numbered as they first appear.
-type dialect struct {
+type Dialect struct {
 	// prepare makes the database ready for use by a store.
-	prepare func(ctx context.Context, s *Store) error
+	prepare func(ctx context.Context, d *Database) error
 	// settle makes a connection ready for one transaction that may wait so long for
 	// a lock. It returns how long the connection itself waits before it gives up.
 	settle func(ctx context.Context, conn *sql.Conn, lockWait time.Duration) (time.Duration, error)
