@@ -40,11 +40,7 @@ func (w *Worker) renew(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, a := range answers {
-		h := held[i]
-		if _, ok := w.holding[h]; !ok || h.dropped.Load() {
-			continue // it has come to its end meanwhile
-		}
-		switch {
+		switch h := held[i]; { // that it may have ended meanwhile does no harm
 		case a.Lost && a.JobState != "" && !a.JobState.Active():
 			h.drop(ErrJobEnded)
 		case a.Lost:

@@ -107,7 +107,7 @@ func TestR7_WorkThatDoesNotEndIsNotRenewedForEver(t *testing.T) {
 			<-time.After(10 * time.Minute) // a source that does not listen
 			return seal()
 		}, func(c *worker.Config) { c.Store = deaf })
-		s.until(45 * time.Second)
+		s.until(stale + time.Second)
 		up.Store(true) // the next renewal would get through
 		began := make(chan time.Duration, 1)
 		_, stop := s.start(func(context.Context, *worker.Held) queue.Finish {
@@ -166,6 +166,26 @@ func TestR8_StopsAtTwoThirdsOfALeaseWithoutRenewal(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestR8_RenewalThatIsNotAnsweredDoesNotHoldUpTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		s.job("job", 1)
+		_, stop := s.start(after(10*time.Minute), func(c *worker.Config) {
+			c.Store = &line{JobStore: s.store, between: func(ctx context.Context, call string, do func() error) error {
+				if call == "renew" && s.now() < 2*beat {
+					<-ctx.Done() // nobody is going to answer any more
+					return ctx.Err()
+				}
+				return do()
+			}}
+		})
+		s.until(10*time.Minute + time.Second)
+		require.Equal(t, map[queue.PartState]int{queue.Sealed: 1}, s.states("job"))
+		stop()
+	})
 }
 
 // A lease counts from when it was asked for: the answer may have been long on its way.
