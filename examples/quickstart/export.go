@@ -13,6 +13,8 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/exportyard/exportyard/examples/quickstart/internal/demo"
+	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
@@ -35,7 +37,7 @@ type seams struct {
 }
 
 // exportAll makes what the flags ask for, or goes on with it.
-func exportAll(ctx context.Context, o *options, show *screen, s seams) error {
+func exportAll(ctx context.Context, o *options, show *screen.Screen, s seams) error {
 	err := o.exportAll(ctx, show, s)
 	if err != nil && ctx.Err() != nil {
 		if o.state == "" {
@@ -46,7 +48,7 @@ func exportAll(ctx context.Context, o *options, show *screen, s seams) error {
 	return err
 }
 
-func (o *options) exportAll(ctx context.Context, show *screen, s seams) (err error) {
+func (o *options) exportAll(ctx context.Context, show *screen.Screen, s seams) (err error) {
 	var data catalog
 	if o.db != "" { // before anything is written
 		if data, err = o.open(ctx); err != nil {
@@ -80,11 +82,11 @@ func (o *options) exportAll(ctx context.Context, show *screen, s seams) (err err
 	if err != nil {
 		return err
 	}
-	return show.report(o.out, manifests)
+	return show.Report(o.out, manifests)
 }
 
 // exportFrom runs an engine until the exports have ended.
-func (o *options) exportFrom(ctx context.Context, src source.Source, begun *begun, show *screen, s seams) (_ []*export.Manifest, err error) {
+func (o *options) exportFrom(ctx context.Context, src source.Source, begun *begun, show *screen.Screen, s seams) (_ []*export.Manifest, err error) {
 	engine, shut, err := o.wire(ctx, src, s)
 	if err != nil {
 		return nil, err
@@ -201,7 +203,7 @@ func (o *options) open(ctx context.Context) (c catalog, err error) {
 func (o *options) discover(ctx context.Context, db *sql.DB) (source.Source, error) {
 	tenantColumn, timeColumn := o.tenantColumn, o.timeColumn
 	if o.isDemo() {
-		tenantColumn, timeColumn = demoTenantColumn, demoTimeColumn
+		tenantColumn, timeColumn = demo.TenantColumn, demo.TimeColumn
 	}
 	datasets, err := sqlsource.Discover(ctx, db, sqlsource.SQLite, &sqlsource.DiscoverOptions{
 		Tables: o.datasets, TenantColumn: tenantColumn, Unguarded: true, TimeColumn: timeColumn,
@@ -266,6 +268,31 @@ func discoverFlags(err error) error {
 	return bad
 }
 
+func (o *options) isDemo() bool { return o.db == o.state+".demo.db" }
+
+// demo makes the demo's database beside the jobs, unless a run before has made it.
+func (o *options) demo(ctx context.Context, show *screen.Screen) (err error) {
+	o.db = o.state + ".demo.db"
+	if _, err := os.Stat(o.db); err == nil {
+		return nil
+	}
+	unfinished := o.db + ".unfinished"
+	for _, leftover := range []string{unfinished, unfinished + "-journal"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	show.Say("making a demo database with %s rows for %d tenants …", screen.Count(demo.Rows), len(demo.Tenants()))
+	db, err := openSQLite(unfinished, "")
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(demo.Fill(ctx, db), db.Close()); err != nil {
+		return fmt.Errorf("making the demo database: %w", err)
+	}
+	return os.Rename(unfinished, o.db)
+}
+
 // requests are the exports that the flags ask for.
 func (o *options) requests() []export.Request {
 	r := export.Request{
@@ -285,7 +312,7 @@ func (o *options) requests() []export.Request {
 	return []export.Request{snapshot, daily}
 }
 
-func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *begun, show *screen) ([]*export.Manifest, error) {
+func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *begun, show *screen.Screen) ([]*export.Manifest, error) {
 	var manifests []*export.Manifest
 	requests := o.requests()
 	for i, r := range requests {
@@ -300,7 +327,7 @@ func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *
 }
 
 // exportOne makes one export, goes on with it, or finds it done; and verifies it.
-func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, begun *begun, show *screen) (*export.Manifest, error) {
+func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, begun *begun, show *screen.Screen) (*export.Manifest, error) {
 	begun.active = true
 	job, err := request(ctx, engine, r, begun.key)
 	if err != nil {
@@ -310,14 +337,14 @@ func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export
 		}
 		return nil, err
 	}
-	bar := show.bar(r.Kind)
+	bar := show.Bar(r.Kind)
 	for begun.active = job.State.Active(); job.State.Active(); {
 		for j, err := range engine.Watch(ctx, job.Tenant, job.ID, 100*time.Millisecond) {
 			if err != nil {
 				return nil, err
 			}
 			job = j
-			bar.show(j)
+			bar.Show(j)
 		}
 	}
 	begun.active = false

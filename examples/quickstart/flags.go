@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exportyard/exportyard/examples/quickstart/internal/demo"
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/format"
 )
@@ -82,8 +83,8 @@ func parseFlags(args []string, stderr io.Writer) (*options, error) {
 	for {
 		err := fs.Parse(args)
 		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, "usage: quickstart [flags]")
 			fs.SetOutput(stderr)
+			_, _ = io.WriteString(stderr, "usage: quickstart [flags]\n")
 			fs.PrintDefaults()
 			return nil, err
 		}
@@ -185,7 +186,7 @@ func (r *raw) together(given map[string]bool, complain func(string, ...any)) {
 		}
 	}
 	if o.tenant == "" {
-		o.tenant = map[bool]string{true: "acme", false: "main"}[o.db == ""]
+		o.tenant = map[bool]string{true: demo.Tenants()[0], false: "main"}[o.db == ""]
 	}
 }
 

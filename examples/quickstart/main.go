@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
 	"github.com/exportyard/exportyard/export"
 )
 
@@ -53,23 +54,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, s seams) 
 	}
 	var flags *badFlags
 	var refused *export.Error
+	code, text := 1, ""
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &flags):
-		fmt.Fprintln(stderr, flags)
-		return 2
+		code, text = 2, flags.Error()
 	case errors.As(err, &refused) && refused.Code == export.CodeUnprocessable:
-		fmt.Fprintln(stderr, flagsOf(refused))
-		return 2
+		code, text = 2, flagsOf(refused).Error()
 	default:
-		fmt.Fprintln(stderr, "quickstart:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return 1
+		text = "quickstart: " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
+	_, _ = fmt.Fprintln(stderr, text) // the status says the rest
+	return code
 }
 
 func start(ctx context.Context, o *options, stdout, stderr io.Writer, s seams) error {
-	show := newScreen(stdout, stderr, o.json)
+	show := screen.New(stdout, stderr, o.json)
 	if o.verify != "" {
 		return verifyFolder(ctx, o.verify, show)
 	}

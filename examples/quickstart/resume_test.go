@@ -53,7 +53,7 @@ func requireLarge(t *testing.T, name string, rows int) {
 	t.Helper()
 	f, err := os.Open(name)
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { require.NoError(t, f.Close()) }()
 	lines := bufio.NewScanner(f)
 	if strings.HasSuffix(name, ".gz") {
 		z, err := gzip.NewReader(f)

@@ -320,8 +320,8 @@ func TestDatabase_IsLeftAlone(t *testing.T) {
 	require.Len(t, entries, 1)
 }
 
-// A pipe gets plain lines, a terminal a bar that moves in place.
-func TestScreen(t *testing.T) {
+// A pipe gets plain lines.
+func TestScreen_Pipe(t *testing.T) {
 	t.Parallel()
 	at := newPlace(t)
 	o := here(t, seams{}, at.flags("-db", chinook)...)
@@ -330,14 +330,4 @@ func TestScreen(t *testing.T) {
 	require.Regexp(t, `(?m)^export: 100 % · 15,607 rows · part 13 of 13 · `, o.stdout)
 	require.Regexp(t, `(?m)^ *3,503 +[0-9,]+ +[0-9a-f]{12} +main/.*/Track\.11\.1\.csv\.gz$`, o.stdout)
 	require.Equal(t, "verified: 11 files, 15607 rows", o.last())
-
-	var text strings.Builder
-	s := &screen{talk: &text, out: &text, terminal: true}
-	b := s.bar("daily")
-	b.show(&export.Job{State: export.Running, Progress: export.Progress{Parts: 4, PartsSealed: 1, Rows: 50, RowsPlanned: 100}})
-	require.Regexp(t, "^\r\x1b\\[Kdaily +█{15}░{15} +50 %  50 rows · part 1 of 4 · ", text.String())
-	require.NotContains(t, text.String(), "\n")
-	text.Reset()
-	b.show(&export.Job{State: export.Completed, Rows: 100, Progress: export.Progress{Parts: 4, PartsSealed: 4, Rows: 100, RowsPlanned: 100}})
-	require.Regexp(t, "^\r\x1b\\[Kdaily +█{30} +100 %  100 rows · part 4 of 4 · .*\n$", text.String())
 }

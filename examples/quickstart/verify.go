@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/sink/filesink"
 )
 
 // verifyFolder proves every archive in a folder.
-func verifyFolder(ctx context.Context, dir string, show *screen) (err error) {
+func verifyFolder(ctx context.Context, dir string, show *screen.Screen) (err error) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return &badFlags{[]string{fmt.Sprintf("-verify: %s is not a folder", dir)}}
 	}
@@ -35,5 +36,5 @@ func verifyFolder(ctx context.Context, dir string, show *screen) (err error) {
 		}
 		manifests = append(manifests, m)
 	}
-	return show.report(dir, manifests)
+	return show.Report(dir, manifests)
 }

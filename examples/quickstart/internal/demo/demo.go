@@ -1,30 +1,40 @@
-package main
+// Package demo makes up a database of two tenants: an organization's runs of an
+// AI product, with their users and invoices. It is the same every time.
+package demo
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/brianvoe/gofakeit/v7"
 )
 
-// The demo's database: an organization's runs of an AI product, with their
-// users and invoices, for two tenants.
+// What the tables have in common.
 const (
-	demoTenantColumn = "org_id"
-	demoTimeColumn   = "created_at"
-	demoUsers        = 2_000
-	demoInvoices     = 8_000
-	demoRuns         = 190_000
-	demoSeed         = 20261001
+	TenantColumn = "org_id"
+	TimeColumn   = "created_at"
 )
 
-var demoTenants = []string{"acme", "globex"}
+// Rows is how many there are, of both tenants.
+const Rows = users + invoices + runs
 
-const demoSchema = `
+const (
+	users    = 2_000
+	invoices = 8_000
+	runs     = 190_000
+	seed     = 20261001
+)
+
+var tenants = [...]string{"acme", "globex"}
+
+// Tenants returns who owns the rows, in turn.
+func Tenants() []string { return slices.Clone(tenants[:]) }
+
+const schema = `
 create table users (
 	user_id uuid primary key not null, org_id text not null, name text not null, email text not null,
 	created_at timestamp not null
@@ -41,58 +51,32 @@ create table runs (
 create index runs_by_time on runs (org_id, created_at);
 create index invoices_by_time on invoices (org_id, created_at);`
 
-func (o *options) isDemo() bool { return o.db == o.state+".demo.db" }
-
-// demo makes the demo's database beside the jobs, unless a run before has made
-// it. The data is the same every time.
-func (o *options) demo(ctx context.Context, show *screen) error {
-	o.db = o.state + ".demo.db"
-	if _, err := os.Stat(o.db); err == nil {
-		return nil
-	}
-	unfinished := o.db + ".unfinished"
-	for _, leftover := range []string{unfinished, unfinished + "-journal"} {
-		if err := os.Remove(leftover); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	show.say("making a demo database with %s rows for %d tenants …", count(demoUsers+demoInvoices+demoRuns), len(demoTenants))
-	if err := fillDemo(ctx, unfinished); err != nil {
-		return fmt.Errorf("making the demo database: %w", err)
-	}
-	return os.Rename(unfinished, o.db)
-}
-
-func fillDemo(ctx context.Context, path string) (err error) {
-	db, err := openSQLite(path, "")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+// Fill makes the tables and their rows in an empty SQLite database.
+func Fill(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if _, err := tx.ExecContext(ctx, demoSchema); err != nil {
+	if _, err := tx.ExecContext(ctx, schema); err != nil {
 		return err
 	}
-	fake := gofakeit.New(demoSeed)
-	users, err := fillUsers(ctx, tx, fake)
+	fake := gofakeit.New(seed)
+	ids, err := fillUsers(ctx, tx, fake)
 	if err != nil {
 		return err
 	}
 	if err := fillInvoices(ctx, tx, fake); err != nil {
 		return err
 	}
-	if err := fillRuns(ctx, tx, fake, users); err != nil {
+	if err := fillRuns(ctx, tx, fake, ids); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// demoTime is a moment within October 2026.
-func demoTime(fake *gofakeit.Faker) string {
+// moment is the text of one within October 2026.
+func moment(fake *gofakeit.Faker) string {
 	at := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(fake.IntRange(0, 31*24*3600-1)) * time.Second)
 	return at.Format("2006-01-02 15:04:05")
 }
@@ -114,41 +98,41 @@ func insert(ctx context.Context, tx *sql.Tx, query string, n int, row func(i int
 
 func fillUsers(ctx context.Context, tx *sql.Tx, fake *gofakeit.Faker) ([]string, error) {
 	var ids []string
-	err := insert(ctx, tx, `insert into users values (?, ?, ?, ?, ?)`, demoUsers, func(i int) []any {
+	err := insert(ctx, tx, `insert into users values (?, ?, ?, ?, ?)`, users, func(i int) []any {
 		id, name := fake.UUID(), fake.Name()
 		ids = append(ids, id)
-		return []any{id, demoTenants[i%2], name, fmt.Sprintf("user%d@%s.example", i, demoTenants[i%2]), demoTime(fake)}
+		return []any{id, tenants[i%2], name, fmt.Sprintf("user%d@%s.example", i, tenants[i%2]), moment(fake)}
 	})
 	return ids, err
 }
 
 func fillInvoices(ctx context.Context, tx *sql.Tx, fake *gofakeit.Faker) error {
-	return insert(ctx, tx, `insert into invoices values (?, ?, ?, ?, ?, ?, ?)`, demoInvoices, func(i int) []any {
+	return insert(ctx, tx, `insert into invoices values (?, ?, ?, ?, ?, ?, ?)`, invoices, func(i int) []any {
 		var paid any
 		if fake.IntRange(0, 9) > 1 {
-			paid = demoTime(fake)
+			paid = moment(fake)
 		}
 		amount := fmt.Sprintf("%d.%02d", fake.IntRange(5, 20_000), fake.IntRange(0, 99))
-		return []any{i + 1, demoTenants[i%2], fake.Company(), amount, "EUR", paid, demoTime(fake)}
+		return []any{i + 1, tenants[i%2], fake.Company(), amount, "EUR", paid, moment(fake)}
 	})
 }
 
-func fillRuns(ctx context.Context, tx *sql.Tx, fake *gofakeit.Faker, users []string) error {
+func fillRuns(ctx context.Context, tx *sql.Tx, fake *gofakeit.Faker, ids []string) error {
 	workspaces := []string{"Design", "Sales, EMEA", "Ops \"night shift\"", "研究", "Support 🛟"}
 	prompts := make([]string, 500)
 	for i := range prompts {
 		prompts[i] = fake.Sentence()
 	}
-	return insert(ctx, tx, `insert into runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, demoRuns, func(i int) []any {
-		user := fake.IntRange(0, len(users)/2-1)*2 + i%2 // of the same tenant
+	return insert(ctx, tx, `insert into runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, runs, func(i int) []any {
+		user := fake.IntRange(0, len(ids)/2-1)*2 + i%2 // of the same tenant
 		var meta any
 		if i%3 > 0 {
 			meta = fmt.Sprintf(`{"model": "m-%d", "steps": %d, "tags": ["%s"]}`, fake.IntRange(1, 4), fake.IntRange(1, 40), fake.Word())
 		}
 		cost := fmt.Sprintf("%d.%04d", fake.IntRange(0, 9), fake.IntRange(0, 9999))
 		return []any{
-			i + 1, demoTenants[i%2], users[user], workspaces[fake.IntRange(0, len(workspaces)-1)], prompts[fake.IntRange(0, len(prompts)-1)],
-			fake.IntRange(10, 90_000), cost, fake.IntRange(0, 19) == 0, meta, demoTime(fake),
+			i + 1, tenants[i%2], ids[user], workspaces[fake.IntRange(0, len(workspaces)-1)], prompts[fake.IntRange(0, len(prompts)-1)],
+			fake.IntRange(10, 90_000), cost, fake.IntRange(0, 19) == 0, meta, moment(fake),
 		}
 	})
 }
