@@ -190,35 +190,57 @@ func TestOutcomesSetWhatTheySay(t *testing.T) {
 		finish queue.Finish
 		want   func(*queue.Job, *queue.Part)
 	}{
-		{"seal", func(j *queue.Job) { j.Crashes = 2 }, func(p *queue.Part) { p.Suspect = true },
+		{
+			"seal", func(j *queue.Job) { j.Crashes = 2 }, func(p *queue.Part) { p.Suspect = true },
 			queue.Finish{Outcome: queue.Seal, Receipt: text("r"), Rows: 9, Bytes: 90},
 			func(j *queue.Job, p *queue.Part) {
 				j.PartsSealed, j.Crashes = 2, 0
 				p.State, p.Receipt, p.Rows, p.Bytes, p.Suspect = queue.Sealed, text("r"), 9, 90, false
-			}},
-		{"release", nil, func(p *queue.Part) { p.Suspect, p.Failures = true, 2 }, queue.Finish{Outcome: queue.Release},
-			func(_ *queue.Job, p *queue.Part) { p.State = queue.Ready }},
-		{"release with a delay", nil, nil, queue.Finish{Outcome: queue.Release, Delay: time.Second},
-			func(_ *queue.Job, p *queue.Part) { p.State, p.NotBefore = queue.Ready, now.Add(time.Second) }},
-		{"retry", nil, nil, queue.Finish{Outcome: queue.Retry, Reason: text("why"), Delay: time.Second},
+			},
+		},
+		{
+			"release", nil, func(p *queue.Part) { p.Suspect, p.Failures = true, 2 },
+			queue.Finish{Outcome: queue.Release},
+			func(_ *queue.Job, p *queue.Part) { p.State = queue.Ready },
+		},
+		{
+			"release with a delay", nil, nil,
+			queue.Finish{Outcome: queue.Release, Delay: time.Second},
+			func(_ *queue.Job, p *queue.Part) { p.State, p.NotBefore = queue.Ready, now.Add(time.Second) },
+		},
+		{
+			"retry", nil, nil,
+			queue.Finish{Outcome: queue.Retry, Reason: text("why"), Delay: time.Second},
 			func(_ *queue.Job, p *queue.Part) {
 				p.State, p.Failures, p.NotBefore, p.Reason = queue.Ready, 1, now.Add(time.Second), text("why")
-			}},
-		{"refuse", nil, nil, queue.Finish{Outcome: queue.Refuse, Reason: text("why")},
+			},
+		},
+		{
+			"refuse", nil, nil,
+			queue.Finish{Outcome: queue.Refuse, Reason: text("why")},
 			func(j *queue.Job, p *queue.Part) {
 				j.State, j.Reason, j.FinishedAt, j.CleanAt = queue.Failed, text("why"), now, now
 				p.State, p.Reason, p.Rows, p.Bytes = queue.PartFailed, text("why"), 5, 50
-			}},
-		{"crash beside others", nil, nil, queue.Finish{Outcome: queue.LeaseOver, MaxCrashes: 1},
-			func(_ *queue.Job, p *queue.Part) { p.State, p.Suspect = queue.Ready, true }},
-		{"crash alone", func(j *queue.Job) { j.Crashes = 1 }, func(p *queue.Part) { p.Suspect, p.Alone = true, true }, queue.Finish{Outcome: queue.LeaseOver, MaxCrashes: 3},
-			func(j *queue.Job, p *queue.Part) { j.Crashes, p.State = 2, queue.Ready }},
-		{"last crash alone", func(j *queue.Job) { j.Crashes = 2 }, func(p *queue.Part) { p.Suspect, p.Alone = true, true },
+			},
+		},
+		{
+			"crash beside others", nil, nil,
+			queue.Finish{Outcome: queue.LeaseOver, MaxCrashes: 1},
+			func(_ *queue.Job, p *queue.Part) { p.State, p.Suspect = queue.Ready, true },
+		},
+		{
+			"crash alone", func(j *queue.Job) { j.Crashes = 1 }, func(p *queue.Part) { p.Suspect, p.Alone = true, true },
+			queue.Finish{Outcome: queue.LeaseOver, MaxCrashes: 3},
+			func(j *queue.Job, p *queue.Part) { j.Crashes, p.State = 2, queue.Ready },
+		},
+		{
+			"last crash alone", func(j *queue.Job) { j.Crashes = 2 }, func(p *queue.Part) { p.Suspect, p.Alone = true, true },
 			queue.Finish{Outcome: queue.LeaseOver, MaxCrashes: 3, Reason: text("why")},
 			func(j *queue.Job, p *queue.Part) {
 				j.State, j.Crashes, j.Reason, j.FinishedAt, j.CleanAt = queue.Failed, 3, text("why"), now, now
 				p.State, p.Reason = queue.PartFailed, text("why")
-			}},
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -67,8 +67,11 @@ func TestC6_ExactBytes(t *testing.T) {
 		cells []string
 		want  string
 	}{
-		{"only what must be is quoted", source.String, []string{"a b", " a ", "a,b", `a"b`, "a\nb", "a\rb", "a;b\tc'd", "é漢"},
-			"c\r\na b\r\n a \r\n\"a,b\"\r\n\"a\"\"b\"\r\n\"a\nb\"\r\n\"a\rb\"\r\na;b\tc'd\r\né漢\r\n"},
+		{
+			"only what must be is quoted", source.String,
+			[]string{"a b", " a ", "a,b", `a"b`, "a\nb", "a\rb", "a;b\tc'd", "é漢"},
+			"c\r\na b\r\n a \r\n\"a,b\"\r\n\"a\"\"b\"\r\n\"a\nb\"\r\n\"a\rb\"\r\na;b\tc'd\r\né漢\r\n",
+		},
 		{"null and empty differ", source.String, []string{"", "NULL", "x"}, "c\r\n\"\"\r\n\r\nx\r\n"},
 		{"the end mark of COPY is data", source.String, []string{`\.`, `\.x`}, "c\r\n\"\\.\"\r\n\\.x\r\n"},
 		{"no formula is touched", source.String, []string{"=1+1", "'x"}, "c\r\n=1+1\r\n'x\r\n"},

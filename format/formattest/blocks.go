@@ -231,7 +231,11 @@ func checkDocument(h Harness) error {
 		schemas[name] = c.schema
 	}
 	for _, names := range [][]string{
-		{}, {"empty"}, {"runs"}, {"empty", "runs"}, {"runs", "empty"},
+		{},
+		{"empty"},
+		{"runs"},
+		{"empty", "runs"},
+		{"runs", "empty"},
 		{"runs", `with "quotes" and \`, "line\nbreak", "empty", "漢 <&> \u2028", "\ufeff"},
 	} {
 		file := df.AppendDocumentStart(nil)

@@ -146,7 +146,7 @@ func number(raw json.RawMessage) (formattest.Cell, error) {
 
 func expect(dec *json.Decoder, want json.Delim) error {
 	if got, err := dec.Token(); err != nil || got != want {
-		return fmt.Errorf("found %v (error: %v) where %v must stand", got, err, want)
+		return fmt.Errorf("found %v (error: %w) where %v must stand", got, err, want)
 	}
 	return nil
 }

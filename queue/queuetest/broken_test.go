@@ -45,28 +45,37 @@ func breakStore(s *memstore.Store) *broken {
 func (b *broken) Create(ctx context.Context, n queue.NewJob, e []queue.Entry) (queue.Job, bool, error) {
 	return b.create(ctx, n, e)
 }
+
 func (b *broken) Get(ctx context.Context, tenant, id string) (queue.Job, error) {
 	return b.get(ctx, tenant, id)
 }
+
 func (b *broken) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, string, error) {
 	return b.list(ctx, q)
 }
+
 func (b *broken) Parts(ctx context.Context, tenant, job string, after, limit int) ([]queue.Part, error) {
 	return b.parts(ctx, tenant, job, after, limit)
 }
+
 func (b *broken) Update(ctx context.Context, u queue.Update, e []queue.Entry) (queue.Job, error) {
 	return b.update(ctx, u, e)
 }
+
 func (b *broken) Claim(ctx context.Context, c queue.Claim) ([]queue.Claimed, error) {
 	return b.claim(ctx, c)
 }
+
 func (b *broken) Renew(ctx context.Context, r queue.Renew) ([]queue.Renewed, error) {
 	return b.renew(ctx, r)
 }
+
 func (b *broken) Finish(ctx context.Context, f queue.Finish, e []queue.Entry) (queue.Job, error) {
 	return b.finish(ctx, f, e)
 }
+
 func (b *broken) Due(ctx context.Context, limit int) ([]queue.Due, error) { return b.due(ctx, limit) }
+
 func (b *broken) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) ([]queue.Entry, error) {
 	return b.entries(ctx, tenant, kind, after, limit)
 }

@@ -71,8 +71,11 @@ var leaseRules = []rule{
 		})
 		s.noError(err, "renew")
 		equal(s, got, []queue.Renewed{
-			{JobState: queue.Running}, {Lost: true, JobState: queue.Running}, {Lost: true},
-			{JobState: queue.Running}, {Lost: true, JobState: queue.Running},
+			{JobState: queue.Running},
+			{Lost: true, JobState: queue.Running},
+			{Lost: true},
+			{JobState: queue.Running},
+			{Lost: true, JobState: queue.Running},
 		}, "the list of answers")
 		s.progress(j, 4, 0)
 	}},

@@ -66,7 +66,10 @@ func everyMethod(t *testing.T, s *sqlstore.Store) {
 	_, err = s.Get(ctx, "acme", "new")
 	must(err)
 	for i, q := range []queue.ListQuery{
-		{}, {After: queue.Cursor("acme", 3)}, {Kind: "archive"}, {Actor: "ann"},
+		{},
+		{After: queue.Cursor("acme", 3)},
+		{Kind: "archive"},
+		{Actor: "ann"},
 		{States: []queue.State{queue.Pending, queue.Running}, Kind: "archive", Actor: "ann", After: queue.Cursor("acme", 3)},
 	} {
 		q.Tenant = "acme"

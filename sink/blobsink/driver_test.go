@@ -211,7 +211,7 @@ func TestErrors(t *testing.T) {
 			require.ErrorContains(t, err, "blobsink: commit \"a\"")
 			require.ErrorIs(t, err, tt.cause)
 			for _, sentinel := range []error{sink.ErrNotFound, sink.ErrExists, sink.ErrKey, sink.ErrDenied, sink.ErrFull} {
-				require.Equal(t, sentinel == tt.want, errors.Is(err, sentinel), "%v", sentinel)
+				require.Equal(t, errors.Is(tt.want, sentinel), errors.Is(err, sentinel), "%v", sentinel)
 			}
 			require.NoError(t, w.Abort())
 		})

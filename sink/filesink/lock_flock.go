@@ -3,6 +3,7 @@
 package filesink
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -24,4 +25,4 @@ func lock(f *os.File) error {
 }
 
 // lockedElsewhere reports whether err of lock means that there is a live writer.
-func lockedElsewhere(err error) bool { return err == syscall.EWOULDBLOCK }
+func lockedElsewhere(err error) bool { return errors.Is(err, syscall.EWOULDBLOCK) }

@@ -145,8 +145,10 @@ func (b *broken) collect(finish func(w *brokenWriter, data []byte) error) {
 func (b *broken) sorted(compare func(x, y sink.Object) int) {
 	b.list = func(ctx context.Context, prefix string) iter.Seq2[sink.Object, error] {
 		var all []sink.Object
-		for obj := range b.mem.List(ctx, prefix) {
-			all = append(all, obj)
+		for obj, err := range b.mem.List(ctx, prefix) {
+			if err == nil {
+				all = append(all, obj)
+			}
 		}
 		slices.SortStableFunc(all, compare)
 		return func(yield func(sink.Object, error) bool) {

@@ -35,7 +35,7 @@ func (s *Source) Open(ctx context.Context, q source.Query) (_ source.Reader, err
 		}
 		r.counted = true
 	}
-	if r.rows, r.scan, err = ses.Rows(ctx); err != nil {
+	if r.rows, r.scan, err = ses.Rows(ctx); err != nil { //nolint:rowserrcheck // scan.Rows looks at it at the end of the rows
 		return nil, err
 	}
 	return r, nil

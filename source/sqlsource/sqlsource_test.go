@@ -224,16 +224,23 @@ func TestNew_NamesEveryProblem(t *testing.T) {
 		want    []string
 	}{
 		{"nothing", sqlsource.SQLite, sqlsource.Dataset{}, []string{"no name", "exactly one of Tenant and Unguarded", "at least one field", "exactly one of Query and Table"}},
-		{"roles", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Table: "t", Tenant: "org", Key: []string{"x", "id", "id"}, Time: "id", Subject: "who", Fields: fields},
-			[]string{`Tenant names the column "org"`, `"x" has the kind float64, which is no key`, `the column "id" twice`, `"id" has the kind int64: want date`, `Subject names the column "who"`}},
-		{"storage", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Table: "t", Unguarded: true, Fields: fields, Time: "at", TimeStorage: "02.01.2006",
-			Storage: map[string]sqlsource.TimeStorage{"id": sqlsource.UnixMicros}}, []string{`"02.01.2006" is not a storage`, `declared for "id", which is no temporal column`}},
+		{
+			"roles", sqlsource.SQLite,
+			sqlsource.Dataset{Name: "d", Table: "t", Tenant: "org", Key: []string{"x", "id", "id"}, Time: "id", Subject: "who", Fields: fields},
+			[]string{`Tenant names the column "org"`, `"x" has the kind float64, which is no key`, `the column "id" twice`, `"id" has the kind int64: want date`, `Subject names the column "who"`},
+		},
+		{"storage", sqlsource.SQLite, sqlsource.Dataset{
+			Name: "d", Table: "t", Unguarded: true, Fields: fields, Time: "at", TimeStorage: "02.01.2006",
+			Storage: map[string]sqlsource.TimeStorage{"id": sqlsource.UnixMicros},
+		}, []string{`"02.01.2006" is not a storage`, `declared for "id", which is no temporal column`}},
 		{"native", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Table: "t", Unguarded: true, Fields: fields, Time: "at", TimeStorage: sqlsource.Native}, []string{"SQLite has no native type"}},
 		{"storage without time", sqlsource.MySQL, sqlsource.Dataset{Name: "d", Table: "t", Unguarded: true, Fields: fields, TimeStorage: sqlsource.Native}, []string{"TimeStorage is set and Time is not"}},
 		{"parameters", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Query: "select :who", Unguarded: true, Fields: fields}, []string{"the parameter :who"}},
 		{"a bound undeclared", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Query: "select 1 where at >= :from", Unguarded: true, Fields: fields, Time: "at"}, []string{"on SQLite TimeStorage"}},
-		{"a bound that does not sort", sqlsource.SQLite, sqlsource.Dataset{Name: "d", Query: "select 1 where at >= :from", Unguarded: true, Fields: fields, Time: "at",
-			TimeStorage: "2006-01-02T15:04:05.999Z"}, []string{"whose texts sort"}},
+		{"a bound that does not sort", sqlsource.SQLite, sqlsource.Dataset{
+			Name: "d", Query: "select 1 where at >= :from", Unguarded: true, Fields: fields, Time: "at",
+			TimeStorage: "2006-01-02T15:04:05.999Z",
+		}, []string{"whose texts sort"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

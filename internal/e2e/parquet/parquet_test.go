@@ -89,7 +89,7 @@ func read(t *testing.T, file string, lookups ...string) content {
 		}
 		t.Skipf("needs Node.js and npm to install the reader: %v", err)
 	}
-	node := exec.Command("node", append([]string{"read.mjs", file}, lookups...)...)
+	node := exec.CommandContext(t.Context(), "node", append([]string{"read.mjs", file}, lookups...)...)
 	node.Dir = dir
 	var stderr strings.Builder
 	node.Stderr = &stderr

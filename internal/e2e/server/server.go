@@ -70,7 +70,7 @@ type process struct {
 
 // launch starts a server and returns when it has printed ready.
 func launch(dir, ready string, end syscall.Signal, name string, args ...string) (*process, error) {
-	p := &process{dir: dir, end: end, cmd: exec.Command(name, args...), done: make(chan struct{})}
+	p := &process{dir: dir, end: end, cmd: exec.CommandContext(context.Background(), name, args...), done: make(chan struct{})}
 	p.cmd.Dir = dir
 	attributes(p.cmd, end)
 	output, writer := io.Pipe()

@@ -40,8 +40,14 @@ func TestRead_AllocationsPerRow(t *testing.T) {
 		for n := 1000; n < rows; n += 1000 {
 			execute(t, db, "insert into t select id + "+strconv.Itoa(n)+", word, price, ratio, at, gone from t where id < 1000")
 		}
-		fields := []source.Field{{Name: "id", Kind: source.Int64}, {Name: "word", Kind: source.String}, {Name: "price", Kind: source.Decimal(10, 2)},
-			{Name: "ratio", Kind: source.Float64}, {Name: "at", Kind: source.Timestamp}, {Name: "gone", Kind: source.String}}
+		fields := []source.Field{
+			{Name: "id", Kind: source.Int64},
+			{Name: "word", Kind: source.String},
+			{Name: "price", Kind: source.Decimal(10, 2)},
+			{Name: "ratio", Kind: source.Float64},
+			{Name: "at", Kind: source.Timestamp},
+			{Name: "gone", Kind: source.String},
+		}
 		src := newSource(t, db, d, sqlsource.Dataset{Name: "t", Table: "t", Unguarded: true, Key: []string{"id"}, Fields: fields})
 
 		drivers, ours := driverMallocs(t, db, rows), sourceMallocs(t, src, fields, rows)
@@ -75,6 +81,7 @@ func driverMallocs(t *testing.T, db *sql.DB, rows int) float64 {
 	t.Helper()
 	result, err := db.QueryContext(t.Context(), "select id, word, price, ratio, at, gone from t order by id")
 	require.NoError(t, err)
+	defer result.Close()
 	dest := []any{nothing{}, nothing{}, nothing{}, nothing{}, nothing{}, nothing{}}
 	n := mallocs(func() {
 		for result.Next() {

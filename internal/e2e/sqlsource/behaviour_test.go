@@ -94,8 +94,15 @@ func TestD5_TenantsOfOtherKinds(t *testing.T) {
 			dataset, tenant string
 			want            int64
 		}{
-			{"by number", "7", 1}, {"by number", "70", 1}, {"by number", "07", 0}, {"by number", "7.0", 0}, {"by number", "acme", 0}, {"by number", "", 0},
-			{"by uuid", id + "1", 1}, {"by uuid", strings.ToUpper(id) + "1", 0}, {"by uuid", "acme", 0},
+			{"by number", "7", 1},
+			{"by number", "70", 1},
+			{"by number", "07", 0},
+			{"by number", "7.0", 0},
+			{"by number", "acme", 0},
+			{"by number", "", 0},
+			{"by uuid", id + "1", 1},
+			{"by uuid", strings.ToUpper(id) + "1", 0},
+			{"by uuid", "acme", 0},
 		}
 		for _, tt := range tests {
 			n, err := src.Count(t.Context(), source.Query{Tenant: tt.tenant, Dataset: tt.dataset})
@@ -109,8 +116,10 @@ func TestSplit_NullInTheKeyIsNamed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, d sqlsource.Dialect, db *sql.DB) {
 		execute(t, db, "create table runs (a int, b int)", "insert into runs values (1, 1), (1, null), (1, 3)")
-		src := newSource(t, db, d, sqlsource.Dataset{Name: "runs", Table: "runs", Unguarded: true, Key: []string{"a", "b"},
-			Fields: []source.Field{{Name: "a", Kind: source.Int64}, {Name: "b", Kind: source.Int64}}})
+		src := newSource(t, db, d, sqlsource.Dataset{
+			Name: "runs", Table: "runs", Unguarded: true, Key: []string{"a", "b"},
+			Fields: []source.Field{{Name: "a", Kind: source.Int64}, {Name: "b", Kind: source.Int64}},
+		})
 		_, err := src.Split(t.Context(), source.Query{Dataset: "runs"}, 1)
 		var bad *source.DataError
 		require.ErrorAs(t, err, &bad)
@@ -157,8 +166,10 @@ func numbers(t testing.TB, d sqlsource.Dialect, db *sql.DB, rows int) *sqlsource
 	t.Helper()
 	execute(t, db, "create table numbers (id int primary key, word varchar(20))",
 		fmt.Sprintf("insert into numbers with recursive n (id) as (select 1 union all select id + 1 from n where id < %d) select id, 'word' from n", rows))
-	return newSource(t, db, d, sqlsource.Dataset{Name: "numbers", Table: "numbers", Unguarded: true, Key: []string{"id"},
-		Fields: []source.Field{{Name: "id", Kind: source.Int64}, {Name: "word", Kind: source.String}}})
+	return newSource(t, db, d, sqlsource.Dataset{
+		Name: "numbers", Table: "numbers", Unguarded: true, Key: []string{"id"},
+		Fields: []source.Field{{Name: "id", Kind: source.Int64}, {Name: "word", Kind: source.String}},
+	})
 }
 
 // TestRead_Cancel cancels in the middle: the context's error comes back, and

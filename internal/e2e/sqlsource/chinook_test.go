@@ -94,10 +94,14 @@ func TestChinook_KindsKeepEveryDigit(t *testing.T) {
 		Time: "InvoiceDate", TimeStorage: "2006-01-02 15:04:05",
 		Storage: map[string]sqlsource.TimeStorage{"InvoiceDate": "2006-01-02 15:04:05"},
 		Fields: []source.Field{
-			{Name: "InvoiceId", Kind: source.Int64, Required: true}, {Name: "CustomerId", Kind: source.Int64, Required: true},
-			{Name: "InvoiceDate", Kind: source.DateTime, Required: true}, {Name: "BillingAddress", Kind: source.String},
-			{Name: "BillingCity", Kind: source.String}, {Name: "BillingState", Kind: source.String},
-			{Name: "BillingCountry", Kind: source.String}, {Name: "BillingPostalCode", Kind: source.String},
+			{Name: "InvoiceId", Kind: source.Int64, Required: true},
+			{Name: "CustomerId", Kind: source.Int64, Required: true},
+			{Name: "InvoiceDate", Kind: source.DateTime, Required: true},
+			{Name: "BillingAddress", Kind: source.String},
+			{Name: "BillingCity", Kind: source.String},
+			{Name: "BillingState", Kind: source.String},
+			{Name: "BillingCountry", Kind: source.String},
+			{Name: "BillingPostalCode", Kind: source.String},
 			{Name: "Total", Kind: source.Decimal(10, 2), Required: true},
 		},
 	}}

@@ -66,7 +66,8 @@ func TestConformance_SQLite(t *testing.T) {
 	for name, way := range sqliteStores {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := store{dialect: sqlsource.SQLite, index: way.index, columnType: sqliteType,
+			s := store{
+				dialect: sqlsource.SQLite, index: way.index, columnType: sqliteType,
 				encode: func(k source.Kind, text string) any {
 					switch {
 					case k == source.Timestamp:
@@ -134,7 +135,8 @@ func TestConformance_PostgreSQL(t *testing.T) {
 	for _, index := range []bool{false, true} {
 		t.Run(fmt.Sprintf("index=%v", index), func(t *testing.T) {
 			t.Parallel()
-			s := store{dialect: sqlsource.PostgreSQL, index: index, encode: plain,
+			s := store{
+				dialect: sqlsource.PostgreSQL, index: index, encode: plain,
 				columnType: func(f source.Field, _ bool) string {
 					switch f.Kind.Base() {
 					case source.Bool:
@@ -183,7 +185,8 @@ func TestConformance_MySQL(t *testing.T) {
 	for name, uuid := range uuids {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := store{dialect: sqlsource.MySQL, index: name == "binary(16)",
+			s := store{
+				dialect: sqlsource.MySQL, index: name == "binary(16)",
 				encode: func(k source.Kind, text string) any {
 					switch k {
 					case source.Timestamp, source.DateTime:

@@ -40,8 +40,10 @@ func (s store) load(t testing.TB, db *sql.DB, tables []sourcetest.Table) source.
 	for _, table := range tables {
 		s.create(t, db, table)
 		d := table.Dataset
-		ds := sqlsource.Dataset{Name: d.Name, Title: d.Title, Area: d.Area, Fields: d.Schema, Key: d.Key,
-			Tenant: d.Tenant, Time: d.Time, Subject: d.Subject, Table: d.Name, KeepCollation: s.index}
+		ds := sqlsource.Dataset{
+			Name: d.Name, Title: d.Title, Area: d.Area, Fields: d.Schema, Key: d.Key,
+			Tenant: d.Tenant, Time: d.Time, Subject: d.Subject, Table: d.Name, KeepCollation: s.index,
+		}
 		if len(datasets)%2 == 1 {
 			ds.Table, ds.Query = "", "select * from "+quote(s.dialect, d.Name)+" -- as it is"
 		}

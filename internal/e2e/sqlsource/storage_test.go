@@ -22,14 +22,18 @@ func execute(t testing.TB, db *sql.DB, statements ...string) {
 
 // logs is a dataset of a table with a time and no tenant.
 func logs(kind source.Kind, storage sqlsource.TimeStorage) sqlsource.Dataset {
-	return sqlsource.Dataset{Name: "logs", Table: "logs", Key: []string{"id"}, Unguarded: true, Time: "at", TimeStorage: storage,
-		Fields: []source.Field{{Name: "id", Kind: source.Int64}, {Name: "at", Kind: kind}}}
+	return sqlsource.Dataset{
+		Name: "logs", Table: "logs", Key: []string{"id"}, Unguarded: true, Time: "at", TimeStorage: storage,
+		Fields: []source.Field{{Name: "id", Kind: source.Int64}, {Name: "at", Kind: kind}},
+	}
 }
 
 // year returns the query for the ids of that year.
 func year(y int) source.Query {
-	return source.Query{Dataset: "logs", Columns: []string{"id"},
-		From: time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(y+1, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return source.Query{
+		Dataset: "logs", Columns: []string{"id"},
+		From: time.Date(y, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(y+1, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 }
 
 func TestTimeStorage_SQLiteDetected(t *testing.T) {

@@ -81,6 +81,7 @@ func (d Dialect) End() []string {
 // have none: each value has its own.
 type Class uint8
 
+// The classes. Unknown is also that of an expression without a type.
 const (
 	Unknown Class = iota
 	Textual

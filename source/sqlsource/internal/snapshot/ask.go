@@ -76,7 +76,7 @@ func (s *Session) Split(ctx context.Context, every int64) ([]source.Key, error) 
 	last := (total - 1) / every * every
 	st.Write(" where n % ", strconv.FormatInt(every, 10), " = 0 and n <= ", strconv.FormatInt(last, 10), " order by n")
 	var number int64
-	rows, sc, err := s.Scan(ctx, st, columns, &number)
+	rows, sc, err := s.Scan(ctx, st, columns, &number) //nolint:rowserrcheck // scan.Rows looks at it at the end of the rows
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (s *Session) extreme(ctx context.Context, i int, direction string) (t time.
 		return t, false, err
 	}
 	st.Write(" and ", s.view.Ref(i), " is not null order by ", o.Expr, direction, " limit 1")
-	rows, sc, err := s.Scan(ctx, st, []int{i})
+	rows, sc, err := s.Scan(ctx, st, []int{i}) //nolint:rowserrcheck // scan.Rows looks at it at the end of the rows
 	if err != nil {
 		return t, false, err
 	}

@@ -86,6 +86,7 @@ type Spelling struct {
 // Spellings are all that are known.
 var Spellings = []Spelling{{Length: 36}, {Length: 36, upper: true}, {Length: 32}, {Length: 32, upper: true}, {Length: 16}}
 
+// Matches returns the condition that a value is spelled so.
 func (s Spelling) Matches(d dialect.Dialect, expr string) string {
 	fold := "lower("
 	if s.upper {

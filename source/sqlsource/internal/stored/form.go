@@ -29,6 +29,7 @@ type Form struct {
 	Suffix string // how UTC is written behind it
 }
 
+// Digits that are not a number of them.
 const (
 	Shortest  = -1 // as many digits as the fraction needs: none that is a zero at the end
 	AnyDigits = -2
