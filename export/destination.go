@@ -24,19 +24,43 @@ func (e *Engine) destination(ctx context.Context, j queue.Job, r Request) (Desti
 
 // probe proves that the request's destination works, by writing, reading,
 // listing and deleting a small object, unless that was proved a short time ago.
+// Requests for the same destination wait for one proof.
 func (e *Engine) probe(ctx context.Context, r Request) error {
 	name := slotOf(Request{Tenant: r.Tenant, Slot: r.Destination})
-	e.mu.Lock()
-	at, ok := e.probed[name]
-	e.mu.Unlock()
-	if now := e.config.Now(); ok && now.Sub(at) >= 0 && now.Sub(at) < e.config.ProbeEvery {
+	if e.probedLately(name) {
 		return nil
 	}
+	proof := e.probing.DoChan(name, func() (any, error) {
+		if e.probedLately(name) {
+			return nil, nil
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		defer cancel()
+		return nil, e.proveDestination(ctx, r, name)
+	})
+	select {
+	case p := <-proof:
+		return p.Err
+	case <-ctx.Done():
+		return &Error{Code: CodeUnavailable, Message: "the destination did not answer in time", Retryable: true, Err: ctx.Err()}
+	}
+}
+
+// probeTimeout bounds the four steps of a probe.
+const probeTimeout = time.Minute
+
+func (e *Engine) probedLately(name string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, ok := e.probed[name]
+	age := e.config.Now().Sub(at)
+	return ok && age >= 0 && age < e.config.ProbeEvery
+}
+
+func (e *Engine) proveDestination(ctx context.Context, r Request, name string) error {
 	d, err := e.destination(ctx, queue.Job{Tenant: r.Tenant}, r)
 	if err == nil {
-		id := e.config.NewID()
-		key := folder(e.config.Keys, r.Tenant, id, manifestsName, e.config.Now()) + "/probe.txt"
-		err = sink.Probe(ctx, d.Sink, key)
+		err = e.probeSink(ctx, d.Sink, r.Tenant)
 	}
 	if err != nil {
 		cause := failure("", &pipeline.WriteError{Err: err})
@@ -53,6 +77,38 @@ func (e *Engine) probe(ctx context.Context, r Request) error {
 	}
 	e.probed[name] = e.config.Now()
 	return nil
+}
+
+// probes takes the place of a job in the keys of probes.
+const probes = "probes"
+
+// probeAttempts is more than engines start in one moment: each clears the
+// folder once.
+const probeAttempts = 10
+
+// probeSink proves a sink, and removes what killed probes have left there: all
+// of a tenant's lie in one folder, whatever the day. The object of another
+// engine's probe may be removed with them; one whose object vanishes tries again.
+func (e *Engine) probeSink(ctx context.Context, s sink.Sink, tenant string) (err error) {
+	dir := folder(e.config.Keys, tenant, probes, manifestsName, time.Time{}) + "/"
+	for range probeAttempts {
+		if err = sink.Probe(ctx, s, dir+e.config.NewID()+".txt"); !errors.Is(err, sink.ErrNotFound) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for o, err := range s.List(ctx, dir) {
+		if err == nil {
+			err = s.Delete(ctx, o.Key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err = sink.Clean(ctx, s, dir, e.config.Now().Add(24*time.Hour))
+	return err
 }
 
 // keep returns how long files stay at a destination; 0 for ever.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
 	"github.com/exportyard/exportyard/internal/worker"
@@ -20,6 +22,7 @@ type Engine struct {
 	retry    backoff.Policy
 	worker   *worker.Worker
 	sweepNow chan struct{}
+	probing  singleflight.Group
 
 	mu     sync.Mutex
 	plans  map[string]*cachedPlan

@@ -48,7 +48,7 @@ func Probe(ctx context.Context, s Sink, key string) (err error) {
 		listed = listed || o.Key == key
 	}
 	if !listed {
-		return errors.New("list: what was written is not listed")
+		return fmt.Errorf("list: what was written is not listed: %w", ErrNotFound)
 	}
 	if err := s.Delete(ctx, key); err != nil {
 		return fmt.Errorf("delete: %w", err)

@@ -255,7 +255,7 @@ type killingSink struct {
 // both data.
 func kindOf(key string) string {
 	switch name := path.Base(key); {
-	case name == "probe.txt" || path.Base(path.Dir(key)) == "probes":
+	case path.Base(path.Dir(key)) == "probes":
 		return "probe"
 	case strings.HasPrefix(name, "manifest.") && strings.HasSuffix(name, ".json"):
 		return "manifest"
