@@ -15,8 +15,8 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// full asks for the sizes of a release.
-func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" }
+// full asks for the sizes of a release, which are not for the race detector.
+func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" && !raceDetector }
 
 var errBroken = errors.New("the connection broke")
 

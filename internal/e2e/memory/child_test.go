@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,6 +54,16 @@ type cost struct {
 }
 
 func (c cost) perRow() float64 { return float64(c.Mallocs) / float64(c.Rows) }
+
+// requireWithin holds the cost against limits. The race detector has memory of its own.
+func (c cost) requireWithin(t *testing.T, megabytes int64, allocations float64) {
+	t.Helper()
+	if raceDetector {
+		return
+	}
+	require.LessOrEqual(t, c.Peak, megabytes<<20)
+	require.Less(t, c.perRow(), allocations)
+}
 
 const taskVariable = "EXPORTYARD_MEMORY_TASK"
 
@@ -103,10 +114,10 @@ func measure(t *testing.T, work task, env ...string) cost {
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	defer func() { _ = stdin.Close() }()
-	var errors strings.Builder
-	cmd.Stderr = &errors
+	var said strings.Builder
+	cmd.Stderr = &said
 	out, err := cmd.Output()
-	require.NoError(t, err, errors.String())
+	require.NoError(t, err, said.String())
 	var c cost
 	require.NoError(t, json.Unmarshal(out, &c))
 	require.Equal(t, int64(work.Rows), c.Rows)
@@ -138,7 +149,7 @@ func (t task) run(ctx context.Context) (c cost, err error) {
 	go func() { done <- engine.Run(ctx) }()
 	defer func() {
 		cancel()
-		<-done
+		err = errors.Join(err, <-done)
 	}()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -12,8 +12,8 @@ import (
 	"github.com/exportyard/exportyard/format"
 )
 
-// full asks for the sizes of a release.
-func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" }
+// full asks for the sizes of a release, which are not for the race detector.
+func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" && !raceDetector }
 
 // twoCores is the machine that the limits are about: each worker beyond two
 // adds about 7 MB for gzip and 15 MB for zstd.
@@ -32,9 +32,10 @@ func TestR21_MemoryDoesNotGrowWithRows(t *testing.T) {
 		before = max(before, c.Peak)
 	}
 	c := measure(t, task{Rows: large, Format: "csv", Compression: format.Gzip}, twoCores)
-	require.LessOrEqual(t, c.Peak, int64(64<<20))
-	require.LessOrEqual(t, c.Peak, before+before/10, "with %d rows, against %d", large, small)
-	require.Less(t, c.perRow(), 0.05)
+	c.requireWithin(t, 64, 0.05)
+	if !raceDetector {
+		require.LessOrEqual(t, c.Peak, before+before/10, "with %d rows, against %d", large, small)
+	}
 }
 
 func TestR21_MemoryOfEachFormat(t *testing.T) {
@@ -55,8 +56,7 @@ func TestR21_MemoryOfEachFormat(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.format, tt.compression.Extension()), func(t *testing.T) {
 			c := measure(t, task{Rows: rows, Format: tt.format, Compression: tt.compression}, twoCores)
-			require.LessOrEqual(t, c.Peak, tt.megabytes<<20)
-			require.Less(t, c.perRow(), 0.05)
+			c.requireWithin(t, tt.megabytes, 0.05)
 		})
 	}
 }
@@ -77,7 +77,7 @@ func TestR21_MemoryOfWideRows(t *testing.T) {
 	} {
 		t.Run(tt.format, func(t *testing.T) {
 			c := measure(t, task{Rows: rows, Wide: true, Format: tt.format, Compression: tt.compression}, twoCores)
-			require.LessOrEqual(t, c.Peak, tt.megabytes<<20)
+			c.requireWithin(t, tt.megabytes, 10) // to begin with, each of the columns grows
 		})
 	}
 }
@@ -100,8 +100,7 @@ func TestR21_MemoryOfSQLite(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := measure(t, task{Rows: rows, Database: db, PartRows: tt.partRows, Format: "csv", Compression: format.Gzip}, twoCores)
-			require.LessOrEqual(t, c.Peak, tt.megabytes<<20)
-			require.Less(t, c.perRow(), 20.0)
+			c.requireWithin(t, tt.megabytes, 20)
 		})
 	}
 }

