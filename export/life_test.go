@@ -81,8 +81,12 @@ func TestR32_OtherTenantIsNotFound(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	h := newHouse(t, nil)
-	h.start()
+	stop := h.start()
 	j, _ := h.completed(csvOfAll)
+	stop() // its sweeper would note the cleaning
+	require.NoError(t, h.Sweep(ctx))
+	j, err := h.Get(ctx, "acme", j.ID)
+	require.NoError(t, err)
 	for name, call := range map[string]func(tenant string) error{
 		"Get":      func(o string) error { _, err := h.Get(ctx, o, j.ID); return err },
 		"Cancel":   func(o string) error { _, err := h.Cancel(ctx, o, j.ID, "eve"); return err },
