@@ -80,8 +80,7 @@ func (e *Engine) doPlan(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	if err != nil {
 		return queue.Finish{}, err
 	}
-	_, join := f.(format.BlockFormatter)
-	p := &planner{engine: e, job: h.Job, request: req, format: f, loc: loc, join: join, limits: make(map[string]int64)}
+	p := &planner{engine: e, job: h.Job, request: req, format: f, loc: loc, join: format.Joins(f), limits: make(map[string]int64)}
 	if p.plan.Datasets, err = e.resolve(ctx, req, f); err != nil {
 		return queue.Finish{}, sourceFault(err)
 	}

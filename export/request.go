@@ -286,7 +286,7 @@ func (r Request) checkFormat(e *Engine, p *problems) {
 	switch r.Layout {
 	case "", Files:
 	case Document:
-		if _, ok := f.(format.DocumentFormatter); f != nil && !ok {
+		if f != nil && !format.HoldsDatasets(f) {
 			p.add(CodeBadLayout, "layout", "use files, or a format such as json", "%s cannot hold several datasets in one file", r.Format)
 		}
 	default:
@@ -318,7 +318,7 @@ func (r Request) layout(f format.Formatter) Layout {
 	if r.Layout != "" {
 		return r.Layout
 	}
-	if _, ok := f.(format.DocumentFormatter); ok {
+	if format.HoldsDatasets(f) {
 		return Document
 	}
 	return Files

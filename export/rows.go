@@ -60,7 +60,7 @@ func (e *Engine) doRows(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	q := s.query(req.Tenant, part.Period)
 	q.After, q.UpTo = part.After, part.UpTo
 	res, counted, err := e.stream(ctx, dest.Sink, r.Key, q, pipeline.Spec{
-		Schema: s.Schema, Columns: s.Columns, Check: g.Check,
+		Schema: s.Schema, Columns: s.Columns, Check: g.Check, Dataset: s.Name,
 		Format: f, Compression: codec, Level: e.level(codec), Piece: part.Piece,
 		Workers: e.config.Workers, Progress: &h.Progress,
 	})

@@ -237,7 +237,7 @@ func (s *sealer) join(ctx context.Context, segments []segment, name, ext string)
 		}
 	}()
 	meter := pipeline.NewMeter(ctx, w, nil)
-	raw, err := s.write(ctx, format.NewJoiner(meter, s.codec), segments)
+	raw, err := s.assemble(ctx, meter, segments)
 	if err != nil {
 		return out, err
 	}
@@ -248,6 +248,45 @@ func (s *sealer) join(ctx context.Context, segments []segment, name, ext string)
 	out.Bytes, out.CRC32, out.SHA256 = d.Bytes, d.CRC32, hex.EncodeToString(d.SHA256[:])
 	out.RawBytes, out.RawCRC32 = raw.Bytes, raw.CRC32
 	return out, nil
+}
+
+// assemble makes a file of segments and returns the sum of what it holds before
+// compression.
+func (s *sealer) assemble(ctx context.Context, out *pipeline.Meter, segments []segment) (format.Sum, error) {
+	f, ok := s.format.(format.ArchiveFormatter)
+	if !ok {
+		return s.write(ctx, format.NewJoiner(out, s.codec), segments)
+	}
+	if err := s.archive(ctx, f.NewArchive(out), segments); err != nil {
+		return format.Sum{}, err
+	}
+	d := out.Digest()
+	return format.Sum{Bytes: d.Bytes, CRC32: d.CRC32}, nil
+}
+
+// archive puts the segments into an archive, dataset by dataset.
+func (s *sealer) archive(ctx context.Context, a format.Archive, segments []segment) error {
+	dataset := -1
+	for _, seg := range segments {
+		if seg.part.Dataset != dataset {
+			dataset = seg.part.Dataset
+			d := &s.plan.Datasets[dataset]
+			if err := a.Dataset(d.Name, d.columns()); err != nil {
+				return err
+			}
+		}
+		err := readVerified(ctx, s.sink, seg.Key, seg.Bytes, seg.SHA256, func(r io.Reader) error {
+			rows, raw, err := format.CopyPiece(a, r)
+			if err == nil && (rows != seg.Rows || raw != seg.raw()) {
+				err = fmt.Errorf("the piece holds %d rows and its part wrote %d", rows, seg.Rows)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return a.Close()
 }
 
 // write puts the segments and all that stands between them into a file.

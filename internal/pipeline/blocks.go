@@ -9,13 +9,6 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// The bytes of cells in a batch. Zstd frames carry no window over, so that
-// larger ones compress better; gzip loses under one percent at this size.
-const (
-	batchBytes     = 1 << 20
-	zstdBatchBytes = 5 << 19
-)
-
 // A unit is one batch on its way: filled by the reader, encoded by a worker,
 // written by the writer, used again.
 type unit struct {
@@ -27,36 +20,50 @@ type unit struct {
 	err   error
 }
 
+// A shape is how units are encoded and what is made of them.
+type shape struct {
+	rows      format.Rows
+	separator []byte // between the rows of two units
+	codec     format.Compression
+	level     int
+	size      int // bytes of cells in a unit
+	file      file
+}
+
+// A file takes finished units in order.
+type file interface {
+	begin() error
+	add(u *unit) error
+	// end returns the sum of all bytes before compression.
+	end() (format.Sum, error)
+}
+
 type blockRun struct {
+	shape
 	spec   Spec
-	enc    format.Blocks
 	cancel context.CancelCauseFunc
 	free   chan *unit
 	work   chan *unit
 	order  chan *unit
 	wg     sync.WaitGroup
-	// rows were read until readErr; both are set when order is closed.
-	rows    int64
-	readErr error
+	// readRows were read until readErr; both are set when order is closed.
+	readRows int64
+	readErr  error
 }
 
-func runBlocks(ctx context.Context, r source.Reader, out *Meter, enc format.Blocks, spec Spec) (Result, error) {
+func runBlocks(ctx context.Context, r source.Reader, out *Meter, sh shape, spec Spec) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	n := spec.Workers + 2
 	run := &blockRun{
-		spec: spec, enc: enc, cancel: cancel,
+		shape: sh, spec: spec, cancel: cancel,
 		free: make(chan *unit, n), work: make(chan *unit, n), order: make(chan *unit, n),
 	}
-	size := batchBytes
-	if spec.Compression == format.Zstd {
-		size = zstdBatchBytes
-	}
 	for range n {
-		run.free <- &unit{batch: source.NewBatch(spec.Schema, 0, size), done: make(chan struct{}, 1)}
+		run.free <- &unit{batch: source.NewBatch(spec.Schema, 0, sh.size), done: make(chan struct{}, 1)}
 	}
 	for range spec.Workers {
-		packer, err := format.NewPacker(spec.Compression, spec.Level)
+		packer, err := format.NewPacker(sh.codec, sh.level)
 		if err != nil {
 			close(run.work)
 			run.wg.Wait()
@@ -76,7 +83,7 @@ func runBlocks(ctx context.Context, r source.Reader, out *Meter, enc format.Bloc
 		}
 	}
 	run.wg.Wait()
-	res.ReadRows = run.rows
+	res.ReadRows = run.readRows
 	return res, err
 }
 
@@ -96,7 +103,7 @@ func (run *blockRun) read(ctx context.Context, r source.Reader) error {
 			return err
 		}
 		u.first = first
-		run.rows += int64(u.batch.Len())
+		run.readRows += int64(u.batch.Len())
 		run.order <- u // has room for every unit
 		run.work <- u
 	}
@@ -120,9 +127,9 @@ func (run *blockRun) encodeUnit(packer format.Packer, raw []byte, u *unit) (_ []
 		return raw, err
 	}
 	if !u.first {
-		raw = run.enc.AppendSeparator(raw)
+		raw = append(raw, run.separator...)
 	}
-	if raw, err = run.enc.AppendRows(raw, u.batch.Project(run.spec.Columns)); err != nil {
+	if raw, err = run.rows.AppendRows(raw, u.batch.Project(run.spec.Columns)); err != nil {
 		return raw, err
 	}
 	u.sum = format.SumOf(raw)
@@ -130,15 +137,11 @@ func (run *blockRun) encodeUnit(packer format.Packer, raw []byte, u *unit) (_ []
 	return raw, err
 }
 
-// write puts finished units into the output in the order in which they were read.
+// write puts finished units into the file in the order in which they were read.
 // It does not end a file whose rows could not all be read.
 func (run *blockRun) write(out *Meter) (res Result, err error) {
 	defer Recovered(&err)
-	c := run.spec.Compression
-	if _, err := out.Write(c.AppendStart(nil)); err != nil {
-		return res, err
-	}
-	if err := run.punctuation(out, &res, run.enc.AppendHeader); err != nil {
+	if err := run.file.begin(); err != nil {
 		return res, err
 	}
 	for u := range run.order {
@@ -146,32 +149,17 @@ func (run *blockRun) write(out *Meter) (res Result, err error) {
 		if u.err != nil {
 			return res, u.err
 		}
-		if _, err := out.Write(u.out); err != nil {
+		if err := run.file.add(u); err != nil {
 			return res, err
 		}
 		rows := u.batch.Len()
 		res.Rows += int64(rows)
-		res.Raw = res.Raw.Join(u.sum)
 		out.rows(rows)
 		run.free <- u
 	}
 	if run.readErr != nil {
 		return res, run.readErr
 	}
-	if err := run.punctuation(out, &res, run.enc.AppendFooter); err != nil {
-		return res, err
-	}
-	_, err = out.Write(c.AppendEnd(nil, res.Raw))
+	res.Raw, err = run.file.end()
 	return res, err
-}
-
-// punctuation writes a header or footer, unless the output is a piece.
-func (run *blockRun) punctuation(out *Meter, res *Result, appendTo func([]byte) []byte) error {
-	if run.spec.Piece {
-		return nil
-	}
-	p := appendTo(nil)
-	res.Raw = res.Raw.Join(format.SumOf(p))
-	_, err := out.Write(run.spec.Compression.AppendStored(nil, p))
-	return err
 }

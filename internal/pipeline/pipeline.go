@@ -27,6 +27,8 @@ type Spec struct {
 	// Check is called with each batch before it is encoded, by several
 	// goroutines at once.
 	Check func(*source.Batch) error
+	// Dataset is whose rows they are, for formats that name their tables.
+	Dataset string
 	// Format encodes. Where it is a BlockFormatter, Compression goes around it.
 	Format      format.Formatter
 	Compression format.Compression
@@ -103,15 +105,23 @@ func Run(ctx context.Context, r source.Reader, w io.Writer, spec Spec) (Result, 
 
 func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Result, err error) {
 	defer Recovered(&err)
-	blocks, ok := spec.Format.(format.BlockFormatter)
-	if !ok {
+	schema := spec.Schema[:spec.Columns]
+	switch f := spec.Format.(type) {
+	case format.BlockFormatter:
+		blocks, err := f.Blocks(schema)
+		if err != nil {
+			return Result{}, err
+		}
+		return runBlocks(ctx, r, out, textShape(blocks, out, spec), spec)
+	case format.ArchiveFormatter:
+		rows, err := f.Rows(schema)
+		if err != nil {
+			return Result{}, err
+		}
+		return runBlocks(ctx, r, out, archiveShape(f, rows, out, spec), spec)
+	default:
 		return runWhole(ctx, r, out, spec)
 	}
-	enc, err := blocks.Blocks(spec.Schema[:spec.Columns])
-	if err != nil {
-		return Result{}, err
-	}
-	return runBlocks(ctx, r, out, enc, spec)
 }
 
 // readBatch fills b, tells the reader's errors from the end of ctx, and turns a
