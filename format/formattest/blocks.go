@@ -25,6 +25,23 @@ func blocksOf(f format.Formatter, schema source.Schema) (format.Blocks, error) {
 	return blocks, err
 }
 
+// rowsOf returns the encoder of rows of a formatter that has one, else nil.
+func rowsOf(f format.Formatter, schema source.Schema) (format.Rows, error) {
+	af, ok := f.(format.ArchiveFormatter)
+	if !ok {
+		blocks, err := blocksOf(f, schema)
+		if blocks == nil {
+			return nil, err
+		}
+		return blocks, err
+	}
+	rows, err := af.Rows(schema)
+	if err == nil && rows == nil {
+		err = errors.New("Rows returned nil without an error")
+	}
+	return rows, err
+}
+
 // assemble makes a file of one piece a batch.
 func assemble(blocks format.Blocks, all []*source.Batch) ([]byte, error) {
 	file := blocks.AppendHeader(nil)
@@ -97,8 +114,8 @@ func sameBytes(got, want []byte) error {
 
 func checkAppend(h Harness) error {
 	schema, rows := everyKind()
-	blocks, err := blocksOf(h.Formatter, schema)
-	if blocks == nil || err != nil {
+	encoder, err := rowsOf(h.Formatter, schema)
+	if encoder == nil || err != nil {
 		return err
 	}
 	all, err := batches(schema, rows, len(rows))
@@ -106,14 +123,16 @@ func checkAppend(h Harness) error {
 		return err
 	}
 	pieces := map[string]func(dst []byte) []byte{
-		"AppendHeader":    blocks.AppendHeader,
-		"AppendSeparator": blocks.AppendSeparator,
-		"AppendFooter":    blocks.AppendFooter,
 		"AppendRows": func(dst []byte) []byte {
-			dst, rowsErr := blocks.AppendRows(dst, all[0])
+			dst, rowsErr := encoder.AppendRows(dst, all[0])
 			err = errors.Join(err, rowsErr)
 			return dst
 		},
+	}
+	if blocks, ok := encoder.(format.Blocks); ok {
+		pieces["AppendHeader"] = blocks.AppendHeader
+		pieces["AppendSeparator"] = blocks.AppendSeparator
+		pieces["AppendFooter"] = blocks.AppendFooter
 	}
 	if df, ok := h.Formatter.(format.DocumentFormatter); ok {
 		pieces["AppendDocumentStart"] = df.AppendDocumentStart
@@ -136,8 +155,8 @@ func checkAppend(h Harness) error {
 
 func checkConcurrent(h Harness) error {
 	schema, rows := everyKind()
-	blocks, err := blocksOf(h.Formatter, schema)
-	if blocks == nil || err != nil {
+	encoder, err := rowsOf(h.Formatter, schema)
+	if encoder == nil || err != nil {
 		return err
 	}
 	all, err := batches(schema, rows, 3)
@@ -146,7 +165,7 @@ func checkConcurrent(h Harness) error {
 	}
 	want := make([][]byte, len(all))
 	for i, b := range all {
-		if want[i], err = blocks.AppendRows(nil, b); err != nil {
+		if want[i], err = encoder.AppendRows(nil, b); err != nil {
 			return err
 		}
 	}
@@ -163,7 +182,7 @@ func checkConcurrent(h Harness) error {
 					errs[w] = err
 					return
 				}
-				if got, err := blocks.AppendRows(nil, private[0]); err != nil || !bytes.Equal(got, want[i]) {
+				if got, err := encoder.AppendRows(nil, private[0]); err != nil || !bytes.Equal(got, want[i]) {
 					errs[w] = fmt.Errorf("with %d goroutines at once rows come out otherwise (error: %v)", workers, err)
 					return
 				}
@@ -176,8 +195,8 @@ func checkConcurrent(h Harness) error {
 
 func checkAllocations(h Harness) error {
 	schema, few := everyKind()
-	blocks, err := blocksOf(h.Formatter, schema)
-	if blocks == nil || err != nil {
+	encoder, err := rowsOf(h.Formatter, schema)
+	if encoder == nil || err != nil {
 		return err
 	}
 	var rows [][]Cell
@@ -188,13 +207,13 @@ func checkAllocations(h Harness) error {
 	if err != nil {
 		return err
 	}
-	dst, err := blocks.AppendRows(nil, all[0])
+	dst, err := encoder.AppendRows(nil, all[0])
 	if err != nil {
 		return err
 	}
 	limit := uint64(len(rows) / 100)
 	allocs := leastMallocs(limit, func() {
-		dst, err = blocks.AppendRows(dst[:0], all[0])
+		dst, err = encoder.AppendRows(dst[:0], all[0])
 	})
 	if allocs > limit {
 		return fmt.Errorf("AppendRows into a buffer with room makes %.2f allocations a row", float64(allocs)/float64(len(rows)))

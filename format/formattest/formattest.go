@@ -33,6 +33,14 @@ type Harness struct {
 	// [format.DocumentFormatter].
 	DecodeDocument func(file []byte, schemas map[string]source.Schema) ([]Dataset, error)
 
+	// DecodeArchive reads an archive of datasets with these schemas, in the order
+	// of the file. Required for a [format.ArchiveFormatter].
+	DecodeArchive func(file []byte, schemas []source.Schema) ([]Dataset, error)
+
+	// MaxText is how many characters, counted in UTF-16, the text of a cell has
+	// at most; a longer one is refused. Default: as many as a batch holds.
+	MaxText int
+
 	// Unsupported lists fields that the format cannot hold, each for a reason
 	// of its own. Default: none, beside kinds that do not exist.
 	Unsupported []source.Field
@@ -85,7 +93,7 @@ var rules = []rule{
 	{"nulls", "a null is not a zero, and not an empty text where the format can say so", checkNulls},
 	{"names", "columns keep their names and their order", checkNames},
 	{"wide", "a schema may have hundreds of columns", checkWide},
-	{"large cell", "a cell may be far larger than a buffer", checkLargeCell},
+	{"large cell", "a cell may be far larger than a buffer, or than the format holds", checkLargeCell},
 	{"many rows", "rows come out once each and in order, however many batches they came in", checkManyRows},
 	{"no rows", "a dataset without rows is a valid file", checkNoRows},
 	{"deterministic", "the same rows give the same bytes", checkDeterministic},
@@ -97,6 +105,7 @@ var rules = []rule{
 	{"concurrent", "one Blocks value serves all workers at once", checkConcurrent},
 	{"allocations", "nothing is allocated for a row", checkAllocations},
 	{"document", "several datasets stand in one file, also without rows", checkDocument},
+	{"archive", "datasets of an archive keep their order and their rows, whatever pieces they came in", checkArchive},
 	{"compressing", "a formatter that compresses says what it can do and reads back", checkCompressing},
 }
 
@@ -110,6 +119,9 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 			}
 			if _, ok := h.Formatter.(format.DocumentFormatter); ok && h.DecodeDocument == nil {
 				t.Fatal("formattest: the harness of a DocumentFormatter needs DecodeDocument")
+			}
+			if _, ok := h.Formatter.(format.ArchiveFormatter); ok && h.DecodeArchive == nil {
+				t.Fatal("formattest: the harness of an ArchiveFormatter needs DecodeArchive")
 			}
 			if err := r.check(h); err != nil {
 				t.Errorf("%v\nwhy this matters: %s", err, r.why)

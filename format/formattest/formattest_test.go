@@ -157,6 +157,13 @@ func TestRulesCatchBrokenFormatters(t *testing.T) {
 		{"allocations", "allocates", "allocations a row"},
 		{"document", "datasets without a border", "read"},
 		{"document", "dataset names cut at quotes", "document"},
+		{"archive", "loses blocks of few rows", "rows"},
+		{"archive", "keeps blocks", "Close"},
+		{"archive", "uses names twice", "like another"},
+		{"archive", "renames datasets", "is called"},
+		{"archive", "drops the last dataset", "datasets"},
+		{"archive", "makes errors its own", "does not wrap"},
+		{"archive", "forgets errors", "can be closed"},
 		{"compressing", "takes every codec", "shrink"},
 		{"compressing", "takes no codec", "nothing but"},
 		{"compressing", "gzip loses nulls", "gzip"},
@@ -166,11 +173,14 @@ func TestRulesCatchBrokenFormatters(t *testing.T) {
 		caught[tc.rule] = true
 		t.Run(fmt.Sprintf("%s: %s", tc.rule, tc.defect), func(t *testing.T) {
 			t.Parallel()
-			r := ruleNamed(t, tc.rule)
-			if err := r.check(toyHarness("")); err != nil {
+			r, harness := ruleNamed(t, tc.rule), toyHarness
+			if tc.rule == "archive" {
+				harness = archiveHarness
+			}
+			if err := r.check(harness("")); err != nil {
 				t.Fatalf("the rule fails a good formatter: %v", err)
 			}
-			err := r.check(toyHarness(tc.defect))
+			err := r.check(harness(tc.defect))
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("the rule says %v, want an error with %q", err, tc.want)
 			}

@@ -111,17 +111,42 @@ func checkWide(h Harness) error {
 }
 
 func checkLargeCell(h Harness) error {
-	const size = 1 << 20
-	texts := []string{strings.Repeat("x", size), strings.Repeat("\"\r\n", size/3), strings.Repeat("漢\x00", size/4)}
+	size := 1 << 20
+	if h.MaxText > 0 {
+		if err := checkTooLarge(h); err != nil {
+			return err
+		}
+		size = min(size, h.MaxText)
+	}
+	texts := []string{
+		strings.Repeat("x", size), strings.Repeat("\"\r\n", size/3), strings.Repeat("漢\x00", size/4), strings.Repeat("🚀", size/4),
+	}
 	schema, rows := column(source.String, texts...)
 	if err := h.roundTrip(schema, rows, 1, 2); err != nil {
 		return err
 	}
-	schema, rows = column(source.JSON, `"`+strings.Repeat("x", size)+`"`, "["+strings.Repeat("1,", size/32)+"1]")
+	schema, rows = column(source.JSON, `"`+strings.Repeat("x", size-2)+`"`, "["+strings.Repeat("1,", size/32)+"1]")
 	if err := h.roundTrip(schema, rows, 2); err != nil {
 		return err
 	}
-	schema, rows = column(source.Bytes, strings.Repeat("AAEC", size/3))
+	schema, rows = column(source.Bytes, strings.Repeat("AAEC", size/4))
+	return h.roundTrip(schema, rows, 1)
+}
+
+// checkTooLarge holds for formats whose cells have a limit.
+func checkTooLarge(h Harness) error {
+	for kind, text := range map[source.Kind]string{
+		source.String: strings.Repeat("x", h.MaxText+1),
+		source.JSON:   `"` + strings.Repeat("x", h.MaxText-1) + `"`,
+		source.Bytes:  strings.Repeat("AAEC", h.MaxText/4+1),
+	} {
+		schema, rows := column(kind, text)
+		var refused *source.DataError
+		if _, err := encode(h.Formatter, schema, rows, 1); !errors.As(err, &refused) || refused.Column != schema[0].Name || refused.Rule == "" {
+			return fmt.Errorf("a %v with more than %d characters gives the error %v: want a DataError that names the column and the rule", kind, h.MaxText, err)
+		}
+	}
+	schema, rows := column(source.String, strings.Repeat("🚀", h.MaxText/2)+strings.Repeat("x", h.MaxText%2), strings.Repeat("漢", h.MaxText))
 	return h.roundTrip(schema, rows, 1)
 }
 
@@ -259,12 +284,11 @@ func checkUnsupported(h Harness) error {
 		if file.Len() > 0 {
 			return fmt.Errorf("NewWriter refused field %q after it had written %d bytes", f.Name, file.Len())
 		}
-		bf, ok := h.Formatter.(format.BlockFormatter)
-		if !ok {
+		if !format.Joins(h.Formatter) {
 			continue
 		}
-		if _, err := bf.Blocks(schema); err == nil || !strings.Contains(err.Error(), f.Name) {
-			return fmt.Errorf("Blocks' error for field %q of kind %v is %v: want one that names it", f.Name, f.Kind, err)
+		if _, err := rowsOf(h.Formatter, schema); err == nil || !strings.Contains(err.Error(), f.Name) {
+			return fmt.Errorf("the error of Blocks or Rows for field %q of kind %v is %v: want one that names it", f.Name, f.Kind, err)
 		}
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 const (
 	epochSerial = 25569 // 1970-01-01
 	minSerial   = 61    // 1900-03-01
-	// microSerial is the first day, 2079-06-06, on which a float64 does not
+	// microSerial is the first day, 2079-06-05, on which a float64 does not
 	// tell microseconds apart any more.
 	microSerial = 1 << 16
 	dayMicros   = 24 * 60 * 60 * 1_000_000
