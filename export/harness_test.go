@@ -23,6 +23,7 @@ import (
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
+	"github.com/exportyard/exportyard/format/xlsxfmt"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/memstore"
 	"github.com/exportyard/exportyard/sink/memsink"
@@ -109,7 +110,7 @@ func newHouse(t *testing.T, change func(*export.Config)) *house {
 	config := export.Config{
 		Source: runsOf(t, october()), Store: h.store, Sink: h.sink, Now: h.clock.Now,
 		Formats: []format.Formatter{
-			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{},
+			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}, xlsxfmt.Format{},
 		},
 		PartRows: 40, Poll: time.Millisecond, RetryBase: time.Microsecond, RetryCap: time.Microsecond,
 	}

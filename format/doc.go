@@ -2,13 +2,19 @@
 // and holds what all of them share: compression in blocks and joining. It is
 // also the guide for whoever writes a format.
 //
-// # Three capabilities
+// # Four capabilities
 //
 // Every format is a [Formatter]: rows in, one file out, in constant memory. A
 // format whose file is a sequence of rows is also a [BlockFormatter]; the engine
 // then encodes and compresses many blocks at once and puts them in order, and a
 // file can be joined from segments that different hosts made. A format that holds
 // several datasets in one file is a [DocumentFormatter].
+//
+// A format whose file is an archive with its own compression and an index at the
+// end, so that neither bytes around it nor punctuation between segments would do,
+// is an [ArchiveFormatter] instead: the engine encodes and deflates blocks of rows
+// at once, and an [Archive] puts them in order, be it while they are made or when
+// the seal joins the pieces of many parts.
 //
 // # What the engine guarantees
 //

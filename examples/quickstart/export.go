@@ -20,6 +20,7 @@ import (
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
+	"github.com/exportyard/exportyard/format/xlsxfmt"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 	"github.com/exportyard/exportyard/sink"
@@ -163,7 +164,7 @@ func (o *options) wire(ctx context.Context, src source.Source, s seams) (_ *expo
 	config := export.Config{
 		Source: src, Store: store, Sink: out,
 		Formats: []format.Formatter{
-			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{},
+			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}, xlsxfmt.Format{},
 		},
 	}
 	if s.config != nil {

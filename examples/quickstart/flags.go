@@ -39,6 +39,7 @@ type options struct {
 // formats are the values of -format: a format's name and profile.
 var formats = map[string][2]string{
 	"csv": {"csv", "exact"}, "excel": {"csv", "excel"}, "ndjson": {"ndjson", ""}, "json": {"json", ""}, "parquet": {"parquet", ""},
+	"xlsx": {"xlsx", ""},
 }
 
 // raw are the flags as they were given.
@@ -64,8 +65,8 @@ func flagSet(r *raw) *flag.FlagSet {
 	fs.StringVar(&r.to, "to", "", "`time` before which rows are taken; it is itself not included (default: no bound)")
 	fs.StringVar(&r.o.zone, "tz", "UTC", "IANA time `zone` of dates and intervals")
 	fs.StringVar(&r.interval, "interval", "none", "one file per `unit`: none, hour, day, week or month")
-	fs.StringVar(&r.format, "format", "csv", "csv, excel, ndjson, json or parquet")
-	fs.StringVar(&r.compress, "compress", "", "none, gzip or zstd (default: gzip; snappy inside parquet)")
+	fs.StringVar(&r.format, "format", "csv", "csv, excel, ndjson, json, parquet or xlsx")
+	fs.StringVar(&r.compress, "compress", "", "none, gzip or zstd (default: gzip; snappy inside parquet; xlsx has its own)")
 	fs.StringVar(&r.o.out, "out", "", "`folder` for the files (default: FILE.files where -state is given, else a new one under the system's temp)")
 	fs.StringVar(&r.o.state, "state", "", "`FILE` that keeps the jobs: run again with it after a kill to go on (default: in a new folder under the system's temp)")
 	fs.StringVar(&r.o.verify, "verify", "", "only verify the archives in a `folder`")
@@ -128,11 +129,11 @@ func (r *raw) read(given map[string]bool, bad *badFlags) {
 	}
 	f, ok := formats[r.format]
 	if !ok {
-		complain("-format: %q is not csv, excel, ndjson, json or parquet", r.format)
+		complain("-format: %q is not csv, excel, ndjson, json, parquet or xlsx", r.format)
 	}
 	o.format, o.profile = f[0], f[1]
 	o.compress = format.Compression(r.compress)
-	if r.compress == "" && o.format != "parquet" {
+	if r.compress == "" && o.format != "parquet" && o.format != "xlsx" {
 		o.compress = format.Gzip
 	} else if r.compress != "" && !o.compress.Valid() {
 		complain("-compress: %q is not none, gzip or zstd", r.compress)

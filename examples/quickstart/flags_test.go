@@ -29,7 +29,7 @@ func TestFlags_BadOnesAreNamed(t *testing.T) {
 		{"to", []string{"-to", "2026-13-01"}, []string{`-to: "2026-13-01" is not a time`}},
 		{"empty range", []string{"-from", "2026-10-02", "-to", "2026-10-02"}, []string{"-to: is not after -from"}},
 		{"interval", []string{"-interval", "year"}, []string{`-interval: "year" is not none, hour, day, week or month`}},
-		{"format", []string{"-format", "xml"}, []string{`-format: "xml" is not csv, excel, ndjson, json or parquet`}},
+		{"format", []string{"-format", "xml"}, []string{`-format: "xml" is not csv, excel, ndjson, json, parquet or xlsx`}},
 		{"compression", []string{"-compress", "lzma"}, []string{`-compress: "lzma" is not none, gzip or zstd`}},
 		{"columns of everything", []string{"-columns", "id"}, []string{"-columns: needs exactly one -dataset"}},
 		{"columns of two", []string{"-dataset", "a", "-dataset", "b", "-columns", "id"}, []string{"-columns: needs exactly one -dataset"}},

@@ -74,6 +74,9 @@ func TestD3_XLSXMemoryIsBounded(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			if raceDetector {
+				tt.times = 16
+			}
 			before := heap()
 			w, err := xlsxfmt.Format{}.NewWriter(io.Discard, tt.batch.Schema())
 			require.NoError(t, err)

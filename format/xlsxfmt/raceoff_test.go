@@ -1,0 +1,5 @@
+//go:build !race
+
+package xlsxfmt_test
+
+const raceDetector = false
