@@ -64,7 +64,7 @@ var rooms = []room{
 	{at: "internal/architecture"},
 	{
 		at:    "internal/e2e/...",
-		tests: []string{compress, parquet, gocloud, sqlite, "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql"},
+		tests: []string{compress, parquet, gocloud, sqlite, "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2"},
 	},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 

@@ -25,6 +25,7 @@ import (
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
+	"github.com/exportyard/exportyard/format/xlsxfmt"
 	"github.com/exportyard/exportyard/queue/memstore"
 	"github.com/exportyard/exportyard/sink/filesink"
 	"github.com/exportyard/exportyard/source"
@@ -139,7 +140,7 @@ func (t task) run(ctx context.Context) (c cost, err error) {
 	}
 	engine, err := export.New(export.Config{
 		Source: src, Store: memstore.New(nil), Sink: disk, PartRows: t.PartRows,
-		Formats: []format.Formatter{csvfmt.Format{}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}},
+		Formats: []format.Formatter{csvfmt.Format{}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}, xlsxfmt.Format{}},
 	})
 	if err != nil {
 		return c, err

@@ -53,6 +53,7 @@ func TestR21_MemoryOfEachFormat(t *testing.T) {
 		{"ndjson", format.Gzip, 64},
 		{"json", format.Gzip, 64},
 		{"parquet", "", 192},
+		{"xlsx", "", 64},
 	} {
 		t.Run(fmt.Sprint(tt.format, tt.compression.Extension()), func(t *testing.T) {
 			c := measure(t, task{Rows: rows, Format: tt.format, Compression: tt.compression}, twoCores)
@@ -74,6 +75,7 @@ func TestR21_MemoryOfWideRows(t *testing.T) {
 	}{
 		{"csv", format.Gzip, 64},
 		{"parquet", "", 192},
+		{"xlsx", "", 64},
 	} {
 		t.Run(tt.format, func(t *testing.T) {
 			c := measure(t, task{Rows: rows, Wide: true, Format: tt.format, Compression: tt.compression}, twoCores)

@@ -154,7 +154,8 @@ func TestR34_TextsStayTexts(t *testing.T) {
 		{"becomes escaped by what follows", "_x0041\x01", text("_x005F_x0041_x0001_")},
 		{"becomes escaped by no character", "_x0041\uffff", text("_x005F_x0041_xFFFF_")},
 		{"a tab does not escape", "_x0041\t", space("_x0041\t")},
-		{"not escaped", "_x004_ _y0041_ x0041_ _x00G1_ _x0041", text("_x004_ _y0041_ x0041_ _x00G1_ _x0041")},
+		{"not escaped", "_x004_ _y0041_ x0041_ _x00-1_ _x0041", text("_x004_ _y0041_ x0041_ _x00-1_ _x0041")},
+		{"read as escaped by some", "_x00G1_", text("_x005F_x00G1_")},
 		{"emoji", "👩🏽‍🚀", text("👩🏽‍🚀")},
 		{"full-width", "＝1", text("＝1")},
 	}

@@ -160,14 +160,14 @@ func illegal(text []byte) bool {
 }
 
 // looksEscaped reports whether an underscore and the text behind it would be
-// read as _xHHHH_. The underscore at the end may come from escaping what is
-// there.
+// read as _xHHHH_, by readers too that take any letter for a digit. The
+// underscore at the end may come from escaping what is there.
 func looksEscaped(behind []byte) bool {
 	if len(behind) < 6 || behind[0]|0x20 != 'x' {
 		return false
 	}
 	for _, c := range behind[1:5] {
-		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
 			return false
 		}
 	}
