@@ -87,6 +87,19 @@ func TestD6_PartsJoinIntoTheSameSheets(t *testing.T) {
 	}
 }
 
+// Bytes do not depend on how many workers there are.
+func TestD6_WorkersMakeTheSameWorkbook(t *testing.T) {
+	t.Parallel()
+	var sums []string
+	for _, workers := range []int{1, 4} {
+		h := newHouse(t, func(c *export.Config) { c.Workers, c.Source = workers, threeDatasets(t) })
+		h.start()
+		_, m := h.completed(export.Request{Tenant: "acme", All: true, Format: "xlsx"})
+		sums = append(sums, m.Files[0].SHA256)
+	}
+	require.Equal(t, sums[0], sums[1])
+}
+
 // Periods without rows are workbooks with a header.
 func TestA7_OneWorkbookPerMonth(t *testing.T) {
 	t.Parallel()
