@@ -28,7 +28,11 @@ func checkArchive(h Harness) error {
 	runs, empty := tableau{"runs", every, rows, []int{2, 5}}, tableau{"empty", every, nil, nil}
 	one := tableau{"one", numbers, [][]Cell{{{Text: "1"}}, {{Null: true}}}, []int{1}}
 	for _, set := range [][]tableau{
-		{}, {empty}, {runs}, {empty, runs}, {runs, empty, one},
+		{},
+		{empty},
+		{runs},
+		{empty, runs},
+		{runs, empty, one},
 		{one, named("ONE", one), named("one", runs), named("History", one)},
 		{named(`with "quotes" and \`, one), named("line\nbreak", empty), named("漢 <&> \u2028", one), named("\ufeff", one), named("", one), named("'", one)},
 		{named(strings.Repeat("a", 300), one), named(strings.Repeat("a", 301), runs), named(strings.Repeat("🚀", 50), one), named("a/b:c*d?[e]", one)},

@@ -28,9 +28,14 @@ func FuzzR16_XLSXRoundTrip(f *testing.F) {
 		}
 		decimals := source.Decimal(38, int(scale)%39)
 		schema := source.Schema{
-			{Name: text, Kind: source.String}, {Name: text + "2", Kind: source.Int64}, {Name: text + "3", Kind: source.Float64},
-			{Name: text + "4", Kind: decimals}, {Name: text + "5", Kind: source.Date},
-			{Name: text + "6", Kind: source.Timestamp}, {Name: text + "7", Kind: source.DateTime}, {Name: text + "8", Kind: source.Bytes},
+			{Name: text, Kind: source.String},
+			{Name: text + "2", Kind: source.Int64},
+			{Name: text + "3", Kind: source.Float64},
+			{Name: text + "4", Kind: decimals},
+			{Name: text + "5", Kind: source.Date},
+			{Name: text + "6", Kind: source.Timestamp},
+			{Name: text + "7", Kind: source.DateTime},
+			{Name: text + "8", Kind: source.Bytes},
 		}
 		b := source.NewBatch(schema, 0, 0)
 		require.NoError(t, b.Col(0).AppendString(text))
