@@ -13,8 +13,8 @@
 //     rows in columnar batches. Adapters: slicesource for Go values, sqlsource for
 //     any database/sql driver. Suite: sourcetest.
 //   - [github.com/exportyard/exportyard/format]: rows to bytes, compression, and
-//     joining what was compressed apart. Adapters: csvfmt, jsonfmt, parquetfmt.
-//     Suite: formattest.
+//     joining what was compressed apart. Adapters: csvfmt, jsonfmt, parquetfmt,
+//     xlsxfmt. Suite: formattest.
 //   - [github.com/exportyard/exportyard/sink]: objects that nobody sees before
 //     they are whole. Adapters: memsink, filesink, and blobsink as a module of its
 //     own. Suite: sinktest.
