@@ -30,6 +30,7 @@ type attempt struct {
 func (a *attempt) run(ctx context.Context, t *testing.T) error {
 	t.Helper()
 	_, err := pipeline.Run(ctx, a.r, a.w, a.spec)
+	require.False(t, a.r.reading.Load(), "it has returned while it reads")
 	a.r.closed.Store(true)
 	synctest.Wait()
 	require.False(t, a.r.late.Load(), "it reads after it has returned")
@@ -406,27 +407,43 @@ func TestD3_ReaderWaitsForTheWriter(t *testing.T) {
 	})
 }
 
-// A fault of one side ends the other, also when that one waits for something.
-func TestR25_ErrorOfTheWriterEndsAReaderThatWaits(t *testing.T) {
+// A fault of one side ends the other, also when that one waits for something, and
+// is not told before the other has come to its end.
+func TestR25_FaultOfTheWriterEndsAReaderThatWaits(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := &attempt{spec: specOf(t, csvfmt.Format{}), r: &reader{rows: 1 << 30}, w: &writer{}}
-		a.r.before = func(ctx context.Context, _ *source.Batch, n int) error {
-			if n == 3 {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-			return nil
+	for fault, fail := range map[string]func() error{"error": func() error { return errBroken }, "panic": panics} {
+		for name, wait := range map[string]func(context.Context){
+			"listens":  func(ctx context.Context) { <-ctx.Done() },
+			"does not": func(context.Context) { <-time.After(time.Hour) },
+		} {
+			t.Run(fault+", and the reader "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					a := &attempt{spec: specOf(t, csvfmt.Format{}), r: &reader{rows: 1 << 30}, w: &writer{}}
+					a.r.before = func(ctx context.Context, _ *source.Batch, n int) error {
+						if n == 3 {
+							wait(ctx)
+							return ctx.Err()
+						}
+						return nil
+					}
+					a.w.before = func(n int) error {
+						if n == 2 {
+							synctest.Wait() // until the reader waits
+							return fail()
+						}
+						return nil
+					}
+					err := a.run(t.Context(), t)
+					if fault == "panic" {
+						requirePanic(t, err)
+						return
+					}
+					var writing *pipeline.WriteError
+					require.ErrorAs(t, err, &writing)
+					require.ErrorIs(t, err, errBroken)
+				})
+			})
 		}
-		a.w.before = func(n int) error {
-			if n == 2 {
-				return errBroken
-			}
-			return nil
-		}
-		err := a.run(t.Context(), t)
-		var writing *pipeline.WriteError
-		require.ErrorAs(t, err, &writing)
-		require.ErrorIs(t, err, errBroken)
-	})
+	}
 }

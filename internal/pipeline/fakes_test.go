@@ -45,14 +45,16 @@ type reader struct {
 	rows int // of the whole read
 	at   int
 	// reads counts the calls; before is called ahead of each with its number, from 1.
-	reads  int
-	before func(ctx context.Context, b *source.Batch, n int) error
+	reads   int
+	before  func(ctx context.Context, b *source.Batch, n int) error
+	reading atomic.Bool
 	// closed is set when nobody may read any more.
-	closed atomic.Bool
-	late   atomic.Bool
+	closed, late atomic.Bool
 }
 
 func (r *reader) Read(ctx context.Context, b *source.Batch) error {
+	r.reading.Store(true)
+	defer r.reading.Store(false)
 	if r.closed.Load() {
 		r.late.Store(true)
 	}

@@ -118,7 +118,7 @@ func cells(v *source.Vector) int {
 	case source.String, source.Bytes, source.JSON:
 		return len(v.Offsets()) - 1
 	case source.AnyDecimal:
-		return min(len(v.Int64s()), len(v.Uint64s()))
+		return len(v.Uint64s())
 	default:
 		return len(v.Int64s())
 	}
