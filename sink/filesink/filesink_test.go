@@ -2,6 +2,7 @@ package filesink_test
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -336,4 +337,39 @@ func TestReaderEndsWithItsContext(t *testing.T) {
 	require.NoError(t, r.Close())
 	_, err = s.Open(t.Context(), "a", -1, -1)
 	require.Error(t, err)
+}
+
+// Whoever sees an object may delete it at once, and the folders with it, before
+// its writer has written them back.
+func TestCommitBesideDeletes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, other := newSink(t, dir), newSink(t, dir)
+	done := make(chan struct{})
+	deleted := make(chan error, 1)
+	go func() {
+		var err error
+		for running := true; running && err == nil; {
+			select {
+			case <-done:
+				running = false // after one more look
+			default:
+			}
+			for o, listErr := range other.List(context.Background(), "") {
+				if err = listErr; err == nil {
+					err = other.Delete(context.Background(), o.Key)
+				}
+				if err != nil {
+					break
+				}
+			}
+		}
+		deleted <- err
+	}()
+	for i := range 60 {
+		put(t, s, fmt.Sprintf("a/b/c/d/%d", i), "x")
+	}
+	close(done)
+	require.NoError(t, <-deleted)
+	requireEntries(t, dir)
 }

@@ -165,6 +165,11 @@ func (w *writer) publish() error {
 			break
 		}
 	}
+	if missing(err) {
+		if _, gone := files.Stat(w.key); missing(gone) {
+			return nil // who saw the object has deleted it, and its folders with it
+		}
+	}
 	if err != nil {
 		_ = files.Remove(w.key)
 		w.sink.prune(path.Dir(w.key))
