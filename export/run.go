@@ -81,6 +81,7 @@ func (e *Engine) settled(ctx context.Context, h *worker.Held, f queue.Finish, j 
 		e.mu.Lock()
 		delete(e.plans, j.ID)
 		e.mu.Unlock()
+		e.worker.Stop(j.ID) // its other parts, before the sweep looks for what they wrote
 		select {
 		case e.sweepNow <- struct{}{}:
 		default:
