@@ -28,15 +28,14 @@ func spent(t *testing.T, spec pipeline.Spec, rows int) (allocations float64) {
 
 // It measures the process, and so runs beside no other test.
 func TestD3_AllocationsDoNotGrowWithTheRows(t *testing.T) {
-	const few, many = 50_000, 150_000
+	const few, many = 50_000, 200_000
 	for _, tt := range []struct {
 		name   string
 		format format.Formatter
 		codec  format.Compression
 	}{
-		{"csv", csvfmt.Format{}, format.None},
 		{"csv.gz", csvfmt.Format{}, format.Gzip},
-		{"ndjson.gz", jsonfmt.Lines{}, format.Gzip},
+		{"ndjson", jsonfmt.Lines{}, format.None},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			spec := specOf(t, tt.format)

@@ -124,7 +124,7 @@ func guard(t testing.TB) *pipeline.Guard {
 // specOf is a spec for the synthetic dataset.
 func specOf(t testing.TB, f format.Formatter) pipeline.Spec {
 	t.Helper()
-	return pipeline.Spec{Schema: schema, Columns: columns, Check: guard(t).Check, Format: f, Workers: 2}
+	return pipeline.Spec{Dataset: "runs", Schema: schema, Columns: columns, Check: guard(t).Check, Format: f, Workers: 2}
 }
 
 // whole is the file that a format's own writer makes of the rows, in one batch.

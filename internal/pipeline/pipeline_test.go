@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -17,6 +18,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
+	"github.com/exportyard/exportyard/format/xlsxfmt"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/source"
 )
@@ -51,11 +53,15 @@ func unpack(t testing.TB, c format.Compression, file []byte) []byte {
 	}
 }
 
+func digestOf(file []byte) pipeline.Digest {
+	return pipeline.Digest{Bytes: int64(len(file)), SHA256: sha256.Sum256(file), CRC32: crc32.ChecksumIEEE(file)}
+}
+
 // checkResult holds the result against the bytes: those stored, and those before
 // compression.
 func checkResult(t testing.TB, c format.Compression, res pipeline.Result, file, raw []byte) {
 	t.Helper()
-	require.Equal(t, pipeline.Digest{Bytes: int64(len(file)), SHA256: sha256.Sum256(file), CRC32: crc32.ChecksumIEEE(file)}, res.Stored)
+	require.Equal(t, digestOf(file), res.Stored)
 	require.Equal(t, format.SumOf(raw), res.Raw)
 	if got := unpack(t, c, file); got != nil {
 		require.True(t, bytes.Equal(raw, got), "the content is another")
@@ -63,12 +69,12 @@ func checkResult(t testing.TB, c format.Compression, res pipeline.Result, file, 
 }
 
 // It changes GOMAXPROCS, and so runs beside no other test. What is around the
-// rows does not depend on the codec, so that two formats stand for all there.
+// rows does not depend on the codec, so that one format stands for all there.
 func TestR17_BytesDoNotDependOnTheNumberOfWorkers(t *testing.T) {
 	for name, f := range blockFormats {
 		raw := whole(t, f, 0, manyRows)
 		for _, c := range codecs {
-			if c != format.None && name != "csv" && name != "document" {
+			if c != format.None && name != "csv" {
 				continue
 			}
 			var first []byte
@@ -89,6 +95,51 @@ func TestR17_BytesDoNotDependOnTheNumberOfWorkers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// It changes GOMAXPROCS, too.
+func TestR17_BytesOfArchives(t *testing.T) {
+	for _, piece := range []bool{false, true} {
+		var first []byte
+		for _, at := range []struct{ procs, workers int }{{1, 1}, {8, 8}} {
+			t.Run(fmt.Sprintf("piece %v, %d of %d", piece, at.workers, at.procs), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(at.procs))
+				spec := specOf(t, xlsxfmt.Format{})
+				spec.Piece, spec.Workers = piece, at.workers
+				var out writer
+				res, err := pipeline.Run(t.Context(), &reader{rows: manyRows}, &out, spec)
+				require.NoError(t, err)
+				require.Equal(t, int64(manyRows), res.Rows)
+				require.Equal(t, digestOf(out.Bytes()), res.Stored)
+				if first == nil {
+					first = out.Bytes()
+				}
+				require.True(t, bytes.Equal(first, out.Bytes()), "the files differ")
+				if piece {
+					joinArchive(t, first, res)
+				} else {
+					require.Equal(t, format.SumOf(first), res.Raw)
+					_, err := zip.NewReader(bytes.NewReader(first), int64(len(first)))
+					require.NoError(t, err)
+				}
+			})
+		}
+	}
+}
+
+// joinArchive puts a piece into a file and holds what comes out against its result.
+func joinArchive(t *testing.T, piece []byte, res pipeline.Result) {
+	t.Helper()
+	var file bytes.Buffer
+	a := xlsxfmt.Format{}.NewArchive(&file)
+	require.NoError(t, a.Dataset("runs", schema[:columns]))
+	rows, raw, err := format.CopyPiece(a, bytes.NewReader(piece))
+	require.NoError(t, err)
+	require.NoError(t, a.Close())
+	require.Equal(t, int64(manyRows), rows)
+	require.Equal(t, res.Raw, raw)
+	_, err = zip.NewReader(bytes.NewReader(file.Bytes()), int64(file.Len()))
+	require.NoError(t, err)
 }
 
 func TestR17_PlainFormats(t *testing.T) {
