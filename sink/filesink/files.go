@@ -40,9 +40,28 @@ func (d *disk) Create(name string) (file, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Where there are no locks, age alone tells a live writer's file.
-	_ = lock(f)
+	// Where there are no locks, age alone tells a live writer's file. Until the
+	// lock is taken, a Clean of another process takes the file for a dead one's.
+	if lockedElsewhere(lock(f)) || !d.holds(name, f) {
+		_ = f.Close()
+		_ = d.root.Remove(name)
+		return nil, errCleaned
+	}
 	return f, nil
+}
+
+// errCleaned says that a new file was cleaned away. Its name must not be used
+// again, since who cleans may be about to remove it.
+var errCleaned = errors.New("the temporary file was cleaned away")
+
+// holds reports whether f is still the file of that name.
+func (d *disk) holds(name string, f *os.File) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := d.root.Lstat(name)
+	return err == nil && os.SameFile(mine, named)
 }
 
 func (d *disk) Stat(name string) (fs.FileInfo, error) { return d.root.Stat(name) }

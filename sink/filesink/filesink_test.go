@@ -340,13 +340,14 @@ func TestReaderEndsWithItsContext(t *testing.T) {
 }
 
 // Whoever sees an object may delete it at once, and the folders with it, before
-// its writer has written them back.
-func TestCommitBesideDeletes(t *testing.T) {
+// its writer has written them back; and whoever cleans up, of whatever age, takes
+// no file of a live writer.
+func TestCommitBesideDeletesAndCleaning(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s, other := newSink(t, dir), newSink(t, dir)
 	done := make(chan struct{})
-	deleted := make(chan error, 1)
+	ended := make(chan error, 1)
 	go func() {
 		var err error
 		for running := true; running && err == nil; {
@@ -355,21 +356,29 @@ func TestCommitBesideDeletes(t *testing.T) {
 				running = false // after one more look
 			default:
 			}
-			for o, listErr := range other.List(context.Background(), "") {
-				if err = listErr; err == nil {
-					err = other.Delete(context.Background(), o.Key)
-				}
-				if err != nil {
-					break
-				}
-			}
+			err = deleteAll(other)
 		}
-		deleted <- err
+		ended <- err
 	}()
 	for i := range 60 {
 		put(t, s, fmt.Sprintf("a/b/c/d/%d", i), "x")
 	}
 	close(done)
-	require.NoError(t, <-deleted)
+	require.NoError(t, <-ended)
 	requireEntries(t, dir)
+}
+
+// deleteAll deletes all objects and cleans up behind dead writers, however young.
+func deleteAll(s *filesink.Sink) error {
+	ctx := context.Background()
+	for o, err := range s.List(ctx, "") {
+		if err == nil {
+			err = s.Delete(ctx, o.Key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := s.Clean(ctx, "", time.Now().Add(time.Hour))
+	return err
 }

@@ -51,21 +51,27 @@ func (s *Sink) Create(ctx context.Context, key string, _ *sink.CreateOptions) (s
 	if _, err := s.files.Stat(key); err == nil {
 		return nil, fmt.Errorf("filesink: create %q: %w", key, sink.ErrExists)
 	}
-	w := &writer{ctx: ctx, sink: s, key: key, temp: tempName(key)}
-	s.live.Store(w.temp, nil)
-	f, err := s.createFile(w.temp)
+	w := &writer{ctx: ctx, sink: s, key: key}
+	err := errCleaned
+	for n := 0; errors.Is(err, errCleaned) && n < tries; n++ {
+		w.temp = tempName(key)
+		s.live.Store(w.temp, nil)
+		if w.file, err = s.createFile(w.temp); err != nil {
+			s.live.Delete(w.temp)
+		}
+	}
 	if err != nil {
-		s.live.Delete(w.temp)
 		return nil, wrap("create", key, err)
 	}
-	w.file = f
 	return w, nil
 }
+
+// tries is how often a new file is made that others take away at once.
+const tries = 100
 
 // createFile makes a file and the folders above it. A Delete may take an empty
 // folder away again in between, so it tries more than once.
 func (s *Sink) createFile(name string) (file, error) {
-	const tries = 100
 	var failed error
 	for range tries {
 		f, err := s.files.Create(name)
