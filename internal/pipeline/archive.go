@@ -21,7 +21,7 @@ func archiveShape(f format.ArchiveFormatter, rows format.Rows, out *Meter, spec 
 }
 
 func (u *unit) packed() format.PackedRows {
-	return format.PackedRows{Rows: u.batch.Len(), Raw: u.sum, Block: u.out}
+	return format.PackedRows{Rows: u.rows, Raw: u.sum, Block: u.out}
 }
 
 // An archiveFile is a whole file.

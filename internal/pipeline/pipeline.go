@@ -7,7 +7,6 @@ package pipeline
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -124,67 +123,11 @@ func run(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Resul
 	}
 }
 
-// readBatch fills b, tells the reader's errors from the end of ctx, and turns a
-// panic of the source into an error.
-func readBatch(ctx context.Context, r source.Reader, b *source.Batch) (err error) {
-	defer Recovered(&err)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	b.Reset()
-	err = r.Read(ctx, b)
-	switch {
-	case err == io.EOF && b.Len() > 0: // exactly io.EOF: a wrapped one is a connection that broke
-		return &ReadError{errors.New("the source returned rows together with the end")}
-	case err == io.EOF:
-		return io.EOF
-	case err != nil && ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return &ReadError{err}
-	case b.Len() == 0:
-		return &ReadError{errors.New("the source returned an empty batch before the end")}
-	}
-	return nil
-}
-
 // Recovered turns a panic into a [PanicError] when it is deferred.
 func Recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = &PanicError{Value: v, Stack: debug.Stack()}
 	}
-}
-
-// runWhole serves the formats that are written by one goroutine, in order.
-func runWhole(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res Result, err error) {
-	fw, err := spec.Format.NewWriter(out, spec.Schema[:spec.Columns])
-	if err != nil {
-		return Result{}, err
-	}
-	b := source.NewBatch(spec.Schema, 0, 0)
-	for {
-		err := readBatch(ctx, r, b)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return Result{}, err
-		}
-		res.ReadRows += int64(b.Len())
-		if err := spec.Check(b); err != nil {
-			return Result{}, err
-		}
-		if err := fw.Write(b.Project(spec.Columns)); err != nil {
-			return Result{}, err
-		}
-		res.Rows += int64(b.Len())
-		out.rows(b.Len())
-	}
-	if err := fw.Close(); err != nil {
-		return Result{}, err
-	}
-	res.Raw = format.Sum{Bytes: out.bytes, CRC32: out.crc}
-	return res, nil
 }
 
 // A Meter counts and hashes what goes to a writer.

@@ -37,6 +37,8 @@ const (
 	Spanner Feature = "spanner"
 	// CountedReader is [source.CountedReader] with known counts.
 	CountedReader Feature = "counted reader"
+	// RawReader is [source.RawReader], of every query's reader.
+	RawReader Feature = "raw reader"
 	// Keyless is a dataset without a key.
 	Keyless Feature = "dataset without a key"
 	// NaN is a Float64 that is not a number.

@@ -98,8 +98,11 @@ func (m *memory) Open(ctx context.Context, q source.Query) (source.Reader, error
 		slices.Reverse(rows)
 	}
 	r := &reader{m: m, t: t, rows: rows, columns: columns, selected: len(q.Columns)}
-	if m.is("not counted") {
+	switch {
+	case m.is("not counted"):
 		return struct{ source.Reader }{r}, nil
+	case m.is("not raw"):
+		return struct{ source.CountedReader }{r}, nil
 	}
 	return r, nil
 }
@@ -347,6 +350,8 @@ type reader struct {
 	err      error
 	closed   bool
 	kept     *source.Batch
+	keptRaw  *source.RawBatch
+	decoding atomic.Int64
 }
 
 func (r *reader) Read(ctx context.Context, b *source.Batch) error {

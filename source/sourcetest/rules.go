@@ -37,6 +37,13 @@ func rules() []rule {
 		{"close", "a reader can be closed early and twice, and gives back what it holds", "", closeEarly},
 		{"concurrent", "a source may be read by many at once", "", concurrent},
 
+		{"raw_rows", "raw rows, decoded, are the rows that Read gives, in their order", RawReader, rawRows},
+		{"raw_end", "a raw read ends with io.EOF and an empty batch, and stays ended", RawReader, rawEnd},
+		{"raw_full", "a raw batch is filled until it is full and no further, and the same rows are cut in the same places", RawReader, rawFull},
+		{"raw_batches", "raw rows stay as they were cut, however late they are decoded, and cells do not share their bytes", RawReader, rawBatches},
+		{"raw_concurrent", "Decode may run many times at once, also while ReadRaw goes on", RawReader, rawConcurrent},
+		{"raw_cancel", "a raw read whose ctx is canceled returns ctx's error, and then no more rows and no io.EOF", RawReader, rawCancel},
+
 		{"count", "Count is the number of rows that Open gives", Counter, count},
 		{"split", "Split gives the last key of every range but the final one, and the ranges tile the rows", Splitter, split},
 		{"split_keyless", "a dataset without a key is not split: ErrUnsupported", Splitter, splitKeyless},

@@ -30,7 +30,7 @@ func TestLacks(t *testing.T) {
 	t.Parallel()
 	lacks := make(map[sourcetest.Feature]string)
 	for _, f := range []sourcetest.Feature{
-		sourcetest.Counter, sourcetest.Splitter, sourcetest.Spanner, sourcetest.CountedReader, sourcetest.Keyless,
+		sourcetest.Counter, sourcetest.Splitter, sourcetest.Spanner, sourcetest.CountedReader, sourcetest.RawReader, sourcetest.Keyless,
 		sourcetest.NaN, sourcetest.Infinity, sourcetest.NUL, sourcetest.AllYears,
 	} {
 		lacks[f] = "the store has none"
@@ -114,6 +114,25 @@ var faults = []struct{ fault, rule string }{
 	{"closes once", "close"},
 	{"closing early keeps the connection", "close"},
 	{"one reader at a time", "concurrent"},
+	{"not raw", "raw_rows"},
+	{"raw: natural order of columns", "raw_rows"},
+	{"raw: null is empty", "raw_rows"},
+	{"raw: forgets the last row", "raw_rows"},
+	{"raw: stops at a full batch", "raw_rows"},
+	{"raw: end with rows", "raw_end"},
+	{"raw: nil at the end", "raw_end"},
+	{"raw: wraps the end", "raw_end"},
+	{"raw: starts again after the end", "raw_end"},
+	{"raw: one row a batch", "raw_full"},
+	{"raw: never full", "raw_full"},
+	{"raw: cuts by turns", "raw_full"},
+	{"raw: fills the first batch", "raw_batches"},
+	{"raw: keeps the arena", "raw_batches"},
+	{"raw: decodes in place", "raw_batches"},
+	{"raw: one decoder at a time", "raw_concurrent"},
+	{"ignores ctx", "raw_cancel"},
+	{"raw: canceled looks like the end", "raw_cancel"},
+	{"raw: goes on after canceled", "raw_cancel"},
 	{"counts without the filters", "count"},
 	{"splits at the first key", "split"},
 	{"splits without the bounds", "split"},
