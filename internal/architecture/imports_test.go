@@ -24,6 +24,7 @@ const (
 	parquet  = "github.com/parquet-go/parquet-go"
 	xsync    = "golang.org/x/sync"
 	gocloud  = "gocloud.dev"
+	pgx      = "github.com/jackc/pgx/v5"
 	sqlite   = "modernc.org/sqlite"
 )
 
@@ -39,6 +40,7 @@ var rooms = []room{
 
 	{at: "source"},
 	{at: "source/sourcetest", own: []string{"source"}},
+	{at: "source/pgsource", own: []string{"source"}, outside: []string{pgx}},
 	{at: "source/*", own: []string{"source"}},
 
 	{at: "format", own: []string{"source"}, outside: []string{compress}},
@@ -64,7 +66,7 @@ var rooms = []room{
 	{at: "internal/architecture"},
 	{
 		at:    "internal/e2e/...",
-		tests: []string{compress, parquet, gocloud, sqlite, "github.com/jackc/pgx/v5", "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2"},
+		tests: []string{compress, parquet, gocloud, sqlite, pgx, "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2"},
 	},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 

@@ -31,7 +31,7 @@ type size struct {
 
 // sizes is read like rooms: the first that matches holds.
 var sizes = []size{
-	{"source", 1200}, // The contract, and beside it the vectors of a batch, 128-bit decimals, the text of every kind, and Merge.
+	{"source", 1300}, // The contract, and beside it the vectors of a batch, 128-bit decimals, the text of every kind, and Merge.
 	{"format", 600},
 	{"sink", 600},
 	{"queue", 650}, // The contract, and the rules of a job's life that every store calls.

@@ -9,6 +9,7 @@ replace github.com/exportyard/exportyard => ../..
 require (
 	github.com/exportyard/exportyard/queue/sqlstore v0.1.0
 	github.com/exportyard/exportyard/sink/blobsink v0.1.0
+	github.com/exportyard/exportyard/source/pgsource v0.1.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.12.0
@@ -70,4 +71,5 @@ require (
 replace (
 	github.com/exportyard/exportyard/queue/sqlstore => ../../queue/sqlstore
 	github.com/exportyard/exportyard/sink/blobsink => ../../sink/blobsink
+	github.com/exportyard/exportyard/source/pgsource => ../../source/pgsource
 )

@@ -128,6 +128,12 @@ func watch(output io.Reader, ready string, log *strings.Builder, said chan<- boo
 }
 
 func (p *process) stop() {
+	p.halt()
+	_ = os.RemoveAll(p.dir)
+}
+
+// halt ends the server and keeps its folder.
+func (p *process) halt() {
 	_ = p.cmd.Process.Signal(p.end)
 	select {
 	case <-p.done:
@@ -135,7 +141,6 @@ func (p *process) stop() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}
-	_ = os.RemoveAll(p.dir)
 }
 
 // folder makes a folder that the servers' user owns, under a short path: the
