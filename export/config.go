@@ -3,17 +3,14 @@ package export
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/exportyard/exportyard/format"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
@@ -68,6 +65,12 @@ type Config struct {
 	FileRows, FileBytes int64
 	// MaxParts is how many parts one export may have. Default: 100,000.
 	MaxParts int
+	// RequireSnapshot makes every export show its source at one instant: when
+	// the snapshot that the plan took is lost, because its engine ended, all
+	// parts are read again from a new one, by one engine. A source that gives
+	// none fails the export. Default: snapshots are used where there are any,
+	// and the manifest says what the rows show.
+	RequireSnapshot bool
 
 	// Lease is how long a worker that does not answer keeps its part. It
 	// renews at a quarter of it. Default: 60 seconds.
@@ -128,7 +131,7 @@ func (c *Config) validate() error {
 	need(len(c.Formats) > 0, "Config.Formats needs at least one format")
 	need((c.Sink != nil) != (c.Destination != nil), "set exactly one of Config.Sink and Config.Destination")
 	need(c.SigningKey == nil || len(c.SigningKey) == ed25519.PrivateKeySize, "Config.SigningKey is not an Ed25519 private key")
-	if err := checkTemplate(c.Keys); err != nil {
+	if err := place.CheckTemplate(c.Keys); err != nil {
 		errs = append(errs, fmt.Errorf("export: Config.Keys: %w", err))
 	}
 	return errors.Join(errs...)
@@ -179,16 +182,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.NewID == nil {
 		now := c.Now
-		c.NewID = func() string { return newID(now()) }
+		c.NewID = func() string { return place.NewID(now()) }
 	}
 	return c
-}
-
-// newID is 48 bits of milliseconds and 80 of randomness, in an alphabet that
-// sorts like its value and needs no escaping.
-func newID(now time.Time) string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
-	_, _ = rand.Read(b[6:]) // never returns an error
-	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 )
@@ -90,7 +91,7 @@ const probeAttempts = 10
 // of a tenant's lie in one folder, whatever the day. The object of another
 // engine's probe may be removed with them; one whose object vanishes tries again.
 func (e *Engine) probeSink(ctx context.Context, s sink.Sink, tenant string) (err error) {
-	dir := folder(e.config.Keys, tenant, probes, manifestsName, time.Time{}) + "/"
+	dir := place.Folder(e.config.Keys, tenant, probes, place.Manifests, time.Time{}) + "/"
 	for range probeAttempts {
 		if err = sink.Probe(ctx, s, dir+e.config.NewID()+".txt"); !errors.Is(err, sink.ErrNotFound) {
 			break

@@ -11,6 +11,7 @@ import (
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
+	"github.com/exportyard/exportyard/internal/instant"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -21,6 +22,7 @@ type Engine struct {
 	config   Config
 	retry    backoff.Policy
 	worker   *worker.Worker
+	instants *instant.Keeper
 	sweepNow chan struct{}
 	probing  singleflight.Group
 
@@ -44,6 +46,7 @@ func New(config Config) (*Engine, error) {
 	e := &Engine{
 		config:   config,
 		retry:    backoff.Policy{Base: config.RetryBase, Cap: config.RetryCap, Uint64N: config.Uint64N},
+		instants: instant.New(config.Source, config.RequireSnapshot),
 		sweepNow: make(chan struct{}, 1),
 		plans:    make(map[string]*cachedPlan),
 		probed:   make(map[string]time.Time),

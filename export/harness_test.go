@@ -112,7 +112,8 @@ func newHouse(t *testing.T, change func(*export.Config)) *house {
 		Formats: []format.Formatter{
 			csvfmt.Format{}, csvfmt.Format{Profile: csvfmt.Excel}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}, xlsxfmt.Format{},
 		},
-		PartRows: 40, Poll: time.Millisecond, RetryBase: time.Microsecond, RetryCap: time.Microsecond,
+		PartRows: 40, Poll: time.Millisecond, // The clock stands still: a delay of a microsecond would never end.
+		RetryBase: time.Nanosecond, RetryCap: time.Nanosecond,
 	}
 	if change != nil {
 		change(&config)

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -46,8 +45,10 @@ type Manifest struct {
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// AsOf says which moments the rows show. Without a snapshot each part shows
-// the source between From and To.
+// AsOf says which moments the rows show. With a snapshot, which sessions of the
+// source could share while the export ran, all rows show the one instant, between
+// From and To, at which it was taken. Without, each part of the rows shows the
+// source at some instant between From and To.
 type AsOf struct {
 	Snapshot string    `json:"snapshot,omitempty"`
 	From     time.Time `json:"from"`
@@ -103,6 +104,8 @@ type ManifestFile struct {
 	RawBytes    int64              `json:"raw_bytes"`
 	RawCRC32    string             `json:"raw_crc32"`
 	MediaType   string             `json:"media_type"`
+	// AsOf of the file's own rows, where the export is not of one snapshot.
+	AsOf AsOf `json:"as_of,omitzero"`
 }
 
 // encode writes the manifest as people can read it.
@@ -113,21 +116,7 @@ func (m *Manifest) encode() ([]byte, error) {
 
 func hexCRC(c uint32) string { return fmt.Sprintf("%08x", c) }
 
-// manifestKey is where the manifest of the seal's attempt goes.
-func manifestKey(dir string, fence int64) string {
-	return dir + "/manifest." + strconv.FormatInt(fence, 10) + ".json"
-}
-
 const signatureExt = ".sig"
-
-// isManifest reports whether the key's last segment is that of a manifest.
-func isManifest(key string) bool {
-	name := key[strings.LastIndexByte(key, '/')+1:]
-	number, ok := strings.CutPrefix(name, "manifest.")
-	number, json := strings.CutSuffix(number, ".json")
-	_, err := strconv.ParseInt(number, 10, 64)
-	return ok && json && err == nil
-}
 
 // sign returns the detached signature of a manifest: one line of base64.
 func sign(key ed25519.PrivateKey, manifest []byte) []byte {

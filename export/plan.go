@@ -11,6 +11,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/source"
@@ -26,6 +27,8 @@ type plan struct {
 	From   time.Time `json:"from,omitzero"`
 	To     time.Time `json:"to,omitzero"`
 	Layout Layout    `json:"layout"`
+	// AsOf is the snapshot that was planned from, if any, for all parts to read.
+	AsOf AsOf `json:"as_of,omitzero"`
 }
 
 // whole returns the whole range as one period; its bounds may be open.
@@ -58,6 +61,7 @@ type rowsPart struct {
 
 type planner struct {
 	engine  *Engine
+	source  source.Source
 	job     queue.Job
 	request Request
 	format  format.Formatter
@@ -81,6 +85,9 @@ func (e *Engine) doPlan(ctx context.Context, h *worker.Held) (queue.Finish, erro
 		return queue.Finish{}, err
 	}
 	p := &planner{engine: e, job: h.Job, request: req, format: f, loc: loc, join: format.Joins(f), limits: make(map[string]int64)}
+	if err := p.pin(ctx, jobOf(h)); err != nil {
+		return queue.Finish{}, sourceFault(err)
+	}
 	if p.plan.Datasets, err = e.resolve(ctx, req, f); err != nil {
 		return queue.Finish{}, sourceFault(err)
 	}
@@ -189,7 +196,7 @@ func (p *planner) span(ctx context.Context, from, to time.Time) (time.Time, time
 			continue
 		}
 		bounds := (&plan{From: from, To: to}).whole(p.loc)
-		a, b, ok, err := source.TimeSpan(ctx, p.engine.config.Source, source.Dataset{Time: s.Time, Schema: s.Schema}, s.query(p.request.Tenant, bounds))
+		a, b, ok, err := source.TimeSpan(ctx, p.source, source.Dataset{Time: s.Time, Schema: s.Schema}, s.query(p.request.Tenant, bounds))
 		if err != nil {
 			return from, to, err
 		}
@@ -229,7 +236,7 @@ func (p *planner) count(ctx context.Context, s *selected) error {
 		return nil
 	}
 	q := s.query(p.request.Tenant, p.plan.whole(p.loc))
-	rows, known, err := source.TryCount(ctx, p.engine.config.Source, q)
+	rows, known, err := source.TryCount(ctx, p.source, q)
 	if err != nil {
 		return err
 	}
@@ -249,16 +256,16 @@ func (p *planner) count(ctx context.Context, s *selected) error {
 		return nil
 	}
 	q.From, q.To, q.NullTime = time.Time{}, time.Time{}, true
-	s.NullTimeRows, err = source.Count(ctx, p.engine.config.Source, q)
+	s.NullTimeRows, err = source.Count(ctx, p.source, q)
 	return err
 }
 
 // folders notes where the job's objects are going to be.
 func (p *planner) folders() {
 	at := func(dataset string) string {
-		return folder(p.engine.config.Keys, p.job.Tenant, p.job.ID, dataset, p.job.CreatedAt)
+		return place.Folder(p.engine.config.Keys, p.job.Tenant, p.job.ID, dataset, p.job.CreatedAt)
 	}
-	p.plan.Folders = []string{at(manifestsName), at(allDatasets)}
+	p.plan.Folders = []string{at(place.Manifests), at(place.AllDatasets)}
 	for _, s := range p.plan.Datasets {
 		if s.Skipped == "" {
 			p.plan.Folders = append(p.plan.Folders, at(s.Name))
@@ -278,8 +285,8 @@ func (p *planner) cutPeriod(ctx context.Context, dataset int, per calendar.Perio
 	if err != nil {
 		return err
 	}
-	dir := folder(p.engine.config.Keys, p.job.Tenant, p.job.ID, s.Name, p.job.CreatedAt)
-	base := dir + "/" + stem(s.Name, per.Label)
+	dir := place.Folder(p.engine.config.Keys, p.job.Tenant, p.job.ID, s.Name, p.job.CreatedAt)
+	base := dir + "/" + place.Stem(s.Name, per.Label)
 	var after source.Key
 	for i := range len(keys) + 1 {
 		part := rowsPart{Dataset: dataset, Period: per, After: after, File: p.files, Base: base}
@@ -309,7 +316,7 @@ func (p *planner) split(ctx context.Context, s *selected, per calendar.Period, o
 	if len(s.Key) == 0 || rows <= limit {
 		return nil, nil
 	}
-	src, q := p.engine.config.Source, s.query(p.request.Tenant, per)
+	src, q := p.source, s.query(p.request.Tenant, per)
 	if !only {
 		var err error
 		if rows, err = source.Count(ctx, src, q); err != nil {
@@ -347,7 +354,7 @@ const sampleRows = 1000
 
 // rowBytes estimates the bytes of a row's cells from the first batch.
 func (p *planner) rowBytes(ctx context.Context, s *selected, q source.Query) (int64, error) {
-	r, err := p.engine.config.Source.Open(ctx, q)
+	r, err := p.source.Open(ctx, q)
 	if err != nil {
 		return 0, err
 	}

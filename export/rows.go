@@ -9,13 +9,15 @@ import (
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
 )
 
-// A receipt is what a finished rows part records of its segment.
+// A receipt is what a finished rows part records of its segment; nothing when it
+// left the part to the seal, see [Config.RequireSnapshot].
 type receipt struct {
 	Key      string `json:"key"`
 	Rows     int64  `json:"rows"`
@@ -29,9 +31,35 @@ type receipt struct {
 	Counted  string    `json:"counted"`
 	ReadFrom time.Time `json:"read_from"`
 	ReadTo   time.Time `json:"read_to"`
+	// Snapshot that was read, if any.
+	Snapshot string `json:"snapshot,omitempty"`
 }
 
 func (r *receipt) raw() format.Sum { return format.Sum{Bytes: r.RawBytes, CRC32: r.RawCRC32} }
+
+// A task is a part in hand, with what all parts of its job share.
+type task struct {
+	engine  *Engine
+	held    *worker.Held
+	request Request
+	plan    *plan
+	format  format.Formatter
+	codec   format.Compression
+	dest    Destination
+}
+
+func (e *Engine) task(ctx context.Context, h *worker.Held) (*task, error) {
+	pl, req, f, err := e.planOf(ctx, h.Job)
+	if err != nil {
+		return nil, err
+	}
+	t := &task{engine: e, held: h, request: req, plan: pl}
+	if t.format, t.codec, err = encoding(f, req.Compression); err != nil {
+		return nil, err
+	}
+	t.dest, err = e.destination(ctx, h.Job, req)
+	return t, err
+}
 
 // doRows streams one rows part into one segment.
 func (e *Engine) doRows(ctx context.Context, h *worker.Held) (queue.Finish, error) {
@@ -39,40 +67,51 @@ func (e *Engine) doRows(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	if err := decodePayload(h.Part.Payload, &part); err != nil {
 		return queue.Finish{}, err
 	}
-	pl, req, f, err := e.planOf(ctx, h.Job)
+	t, err := e.task(ctx, h)
 	if err != nil {
 		return queue.Finish{}, err
 	}
-	f, codec, err := encoding(f, req.Compression)
+	var r receipt
+	src, snapshot, err := e.instants.Find(ctx, jobOf(h), t.plan.AsOf.Snapshot)
+	switch {
+	case err != nil:
+		return queue.Finish{}, sourceFault(err)
+	case snapshot != "" || !e.config.RequireSnapshot:
+		r, err = t.write(ctx, src, part, place.Key(part.Base, h.Part.Number, h.Part.Fence, t.extension()))
+		r.Snapshot = snapshot
+	}
 	if err != nil {
 		return queue.Finish{}, err
 	}
-	dest, err := e.destination(ctx, h.Job, req)
+	payload, err := encodePayload(r)
+	return queue.Finish{Outcome: queue.Seal, Receipt: payload, Rows: r.Rows, Bytes: r.Bytes}, err
+}
+
+func (t *task) extension() string { return t.format.Info().Extension + t.codec.Extension() }
+
+// write streams a part's rows of src into an object.
+func (t *task) write(ctx context.Context, src source.Source, part rowsPart, key string) (receipt, error) {
+	e, s := t.engine, &t.plan.Datasets[part.Dataset]
+	g, err := s.guard(t.request.Tenant, part.Period)
 	if err != nil {
-		return queue.Finish{}, err
+		return receipt{}, err
 	}
-	s := &pl.Datasets[part.Dataset]
-	g, err := s.guard(req.Tenant, part.Period)
-	if err != nil {
-		return queue.Finish{}, err
-	}
-	r := receipt{Key: objectKey(part.Base, h.Part.Number, h.Part.Fence, f.Info().Extension+codec.Extension()), ReadFrom: e.config.Now().UTC()}
-	q := s.query(req.Tenant, part.Period)
+	r := receipt{Key: key, ReadFrom: e.config.Now().UTC()}
+	q := s.query(t.request.Tenant, part.Period)
 	q.After, q.UpTo = part.After, part.UpTo
-	res, counted, err := e.stream(ctx, dest.Sink, r.Key, q, pipeline.Spec{
+	res, counted, err := e.stream(ctx, src, t.dest.Sink, key, q, pipeline.Spec{
 		Schema: s.Schema, Columns: s.Columns, Check: g.Check, Dataset: s.Name,
-		Format: f, Compression: codec, Level: e.level(codec), Piece: part.Piece,
-		Workers: e.config.Workers, Progress: &h.Progress,
+		Format: t.format, Compression: t.codec, Level: e.level(t.codec), Piece: part.Piece,
+		Workers: e.config.Workers, Progress: &t.held.Progress,
 	})
 	if err != nil {
-		return queue.Finish{}, nameDataset(err, s.Name)
+		return receipt{}, nameDataset(err, s.Name)
 	}
 	r.Rows, r.Bytes, r.CRC32 = res.Rows, res.Stored.Bytes, res.Stored.CRC32
 	r.SHA256 = hex.EncodeToString(res.Stored.SHA256[:])
 	r.RawBytes, r.RawCRC32 = res.Raw.Bytes, res.Raw.CRC32
 	r.Counted, r.ReadTo = counted, e.config.Now().UTC()
-	payload, err := encodePayload(r)
-	return queue.Finish{Outcome: queue.Seal, Receipt: payload, Rows: r.Rows, Bytes: r.Bytes}, err
+	return r, nil
 }
 
 // level is the configured level; there is none without a codec.
@@ -91,8 +130,8 @@ const (
 
 // stream moves the rows of q into an object, which is visible only when every
 // row has been read, checked, written and counted.
-func (e *Engine) stream(ctx context.Context, s sink.Sink, key string, q source.Query, spec pipeline.Spec) (res pipeline.Result, counted string, err error) {
-	r, err := e.config.Source.Open(ctx, q)
+func (e *Engine) stream(ctx context.Context, src source.Source, s sink.Sink, key string, q source.Query, spec pipeline.Spec) (res pipeline.Result, counted string, err error) {
+	r, err := src.Open(ctx, q)
 	if err != nil {
 		return res, "", sourceFault(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/source"
 )
 
 // Run works on parts, sweeps, and blocks until ctx ends. It then takes no more
@@ -18,6 +19,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	sweeper.Go(func() { e.sweepLoop(ctx) })
 	e.worker.Run(ctx)
 	sweeper.Wait()
+	e.instants.Close()
 	return nil
 }
 
@@ -49,8 +51,11 @@ func (e *Engine) attempt(ctx context.Context, h *worker.Held) (f queue.Finish, e
 // failed decides whether an error is worth another attempt.
 func (e *Engine) failed(h *worker.Held, err error) queue.Finish {
 	var newer *newerPayload
-	if errors.As(err, &newer) {
+	if errors.As(err, &newer) || errors.Is(err, source.ErrSnapshotLimit) {
 		return queue.Finish{Outcome: queue.Release, Delay: e.config.Lease}
+	}
+	if errors.Is(err, source.ErrSnapshotGone) {
+		e.instants.Drop(jobOf(h)) // so that the next attempt does without
 	}
 	reason := failure(string(h.Part.Kind), err)
 	reason.Job = h.Job.ID

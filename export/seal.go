@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -27,15 +27,7 @@ type segment struct {
 
 // A sealer makes an export true: it checks every segment with the store, joins
 // segments into files, and writes the manifest last.
-type sealer struct {
-	engine  *Engine
-	held    *worker.Held
-	request Request
-	plan    *plan
-	format  format.Formatter
-	codec   format.Compression
-	sink    sink.Sink
-}
+type sealer struct{ *task }
 
 // A result is what the job keeps of its manifest.
 type result struct {
@@ -51,19 +43,15 @@ type result struct {
 }
 
 func (e *Engine) doSeal(ctx context.Context, h *worker.Held) (queue.Finish, error) {
-	pl, req, f, err := e.planOf(ctx, h.Job)
+	t, err := e.task(ctx, h)
 	if err != nil {
 		return queue.Finish{}, err
 	}
-	dest, err := e.destination(ctx, h.Job, req)
-	if err != nil {
-		return queue.Finish{}, err
-	}
-	s := &sealer{engine: e, held: h, request: req, plan: pl, sink: dest.Sink}
-	if s.format, s.codec, err = encoding(f, req.Compression); err != nil {
-		return queue.Finish{}, err
-	}
+	s := &sealer{t}
 	segments, err := s.segments(ctx)
+	if err == nil {
+		segments, err = s.oneInstant(ctx, segments)
+	}
 	if err != nil {
 		return queue.Finish{}, err
 	}
@@ -82,7 +70,7 @@ func (e *Engine) doSeal(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	payload, err := encodePayload(res)
 	return queue.Finish{
 		Outcome: queue.Seal, Receipt: payload, Result: payload,
-		Rows: 0, Bytes: 0, Keep: e.keep(dest),
+		Rows: 0, Bytes: 0, Keep: e.keep(t.dest),
 	}, err
 }
 
@@ -135,7 +123,10 @@ func (s *sealer) files(ctx context.Context, segments []segment) ([]ManifestFile,
 			kept = append(kept, f)
 		}
 	}
-	uniqueNames(kept)
+	taken := make(place.Names)
+	for i := range kept {
+		kept[i].Name = taken.Take(kept[i].Name)
+	}
 	return kept, nil
 }
 
@@ -173,12 +164,12 @@ func (s *sealer) roll(segments []segment) [][]segment {
 func (s *sealer) file(ctx context.Context, segments []segment) (ManifestFile, error) {
 	first := segments[0]
 	info := s.format.Info()
-	ext := info.Extension + s.codec.Extension()
+	ext := s.extension()
 	f := ManifestFile{
 		Dataset: s.plan.Datasets[first.part.Dataset].Name, From: first.part.Period.From, To: first.part.Period.To,
 		Format: info.Name, Profile: info.Profile, Compression: s.codec, MediaType: mediaType(info, s.codec),
 	}
-	f.Name = fileName(f.Dataset, first.part.Period.Label, ext, first.part.Roll)
+	f.Name = place.FileName(f.Dataset, first.part.Period.Label, ext, first.part.Roll)
 	if s.plan.Layout == Document {
 		f.Dataset = ""
 		for _, d := range s.plan.Datasets {
@@ -186,7 +177,7 @@ func (s *sealer) file(ctx context.Context, segments []segment) (ManifestFile, er
 				f.Datasets = append(f.Datasets, d.Name)
 			}
 		}
-		f.Name = fileName(s.request.Kind, first.part.Period.Label, ext, 0)
+		f.Name = place.FileName(s.request.Kind, first.part.Period.Label, ext, 0)
 	}
 	made := first.receipt
 	if first.part.Piece {
@@ -197,7 +188,8 @@ func (s *sealer) file(ctx context.Context, segments []segment) (ManifestFile, er
 	}
 	f.Key, f.Rows, f.Bytes, f.SHA256 = made.Key, made.Rows, made.Bytes, made.SHA256
 	f.CRC32, f.RawBytes, f.RawCRC32 = hexCRC(made.CRC32), made.RawBytes, hexCRC(made.RawCRC32)
-	return f, verifyObject(ctx, s.sink, made.Key, made.Bytes, made.SHA256)
+	f.AsOf = s.plan.asOf(segments)
+	return f, verifyObject(ctx, s.dest.Sink, made.Key, made.Bytes, made.SHA256)
 }
 
 func mediaType(info format.Info, codec format.Compression) string {
@@ -215,17 +207,17 @@ func mediaType(info format.Info, codec format.Compression) string {
 func (s *sealer) join(ctx context.Context, segments []segment, name, ext string) (receipt, error) {
 	dataset := s.plan.Datasets[segments[0].part.Dataset].Name
 	if s.plan.Layout == Document {
-		dataset = allDatasets
+		dataset = place.AllDatasets
 	}
-	dir := folder(s.engine.config.Keys, s.held.Job.Tenant, s.held.Job.ID, dataset, s.held.Job.CreatedAt)
+	dir := place.Folder(s.engine.config.Keys, s.held.Job.Tenant, s.held.Job.ID, dataset, s.held.Job.CreatedAt)
 	base := dir + "/" + name[:len(name)-len(ext)-1]
-	out := receipt{Key: objectKey(base, s.held.Part.Number, s.held.Part.Fence, ext)}
+	out := receipt{Key: place.Key(base, s.held.Part.Number, s.held.Part.Fence, ext)}
 	var size int64
 	for _, seg := range segments {
 		size += seg.Bytes
 		out.Rows += seg.Rows
 	}
-	w, err := s.sink.Create(ctx, out.Key, &sink.CreateOptions{
+	w, err := s.dest.Sink.Create(ctx, out.Key, &sink.CreateOptions{
 		ContentType: mediaType(s.format.Info(), s.codec), Filename: name, SizeHint: size,
 	})
 	if err != nil {
@@ -275,7 +267,7 @@ func (s *sealer) archive(ctx context.Context, a format.Archive, segments []segme
 				return err
 			}
 		}
-		err := readVerified(ctx, s.sink, seg.Key, seg.Bytes, seg.SHA256, func(r io.Reader) error {
+		err := readVerified(ctx, s.dest.Sink, seg.Key, seg.Bytes, seg.SHA256, func(r io.Reader) error {
 			rows, raw, err := format.CopyPiece(a, r)
 			if err == nil && (rows != seg.Rows || raw != seg.raw()) {
 				err = fmt.Errorf("the piece holds %d rows and its part wrote %d", rows, seg.Rows)
@@ -349,7 +341,7 @@ func (s *sealer) writeDataset(ctx context.Context, j *format.Joiner, d *selected
 // copySegment adds a stored segment to a file, and proves on the way that the
 // store has what the part wrote.
 func (s *sealer) copySegment(ctx context.Context, j *format.Joiner, seg segment) error {
-	return readVerified(ctx, s.sink, seg.Key, seg.Bytes, seg.SHA256, func(r io.Reader) error {
+	return readVerified(ctx, s.dest.Sink, seg.Key, seg.Bytes, seg.SHA256, func(r io.Reader) error {
 		return j.Segment(r, seg.Bytes, seg.raw())
 	})
 }
@@ -370,7 +362,11 @@ func (s *sealer) manifest(ctx context.Context, segments []segment, files []Manif
 		if counted[d] == "" || seg.Counted == countedStream {
 			counted[d] = seg.Counted
 		}
-		m.AsOf.extend(seg.ReadFrom, seg.ReadTo)
+	}
+	if m.AsOf = s.plan.asOf(segments); m.AsOf.Snapshot != "" {
+		for i := range files {
+			files[i].AsOf = AsOf{} // the same for all
+		}
 	}
 	for i := range s.plan.Datasets {
 		d := &s.plan.Datasets[i]
@@ -403,19 +399,10 @@ func (s *sealer) manifest(ctx context.Context, segments []segment, files []Manif
 	return m, nil
 }
 
-func (a *AsOf) extend(from, to time.Time) {
-	if a.From.IsZero() || from.Before(a.From) {
-		a.From = from
-	}
-	if to.After(a.To) {
-		a.To = to
-	}
-}
-
 // checkTotal compares the sum of the parts with the count of the whole range.
 // The plan counted before the parts were read; when the sum differs, counting
 // again tells a source that changed meanwhile (which is recorded) from parts
-// that miss rows (which fails the job).
+// that miss rows (which fails the job). Of one snapshot the plan's count stands.
 func (s *sealer) checkTotal(ctx context.Context, m *Manifest, d *selected, rows int64) error {
 	if d.Skipped != "" || d.Rows < 0 || d.Rows == rows {
 		return nil
@@ -424,7 +411,10 @@ func (s *sealer) checkTotal(ctx context.Context, m *Manifest, d *selected, rows 
 	if err != nil {
 		return err
 	}
-	now, known, err := source.TryCount(ctx, s.engine.config.Source, d.query(s.request.Tenant, s.plan.whole(loc)))
+	now, known := d.Rows, true
+	if m.AsOf.Snapshot == "" {
+		now, known, err = source.TryCount(ctx, s.engine.config.Source, d.query(s.request.Tenant, s.plan.whole(loc)))
+	}
 	if err != nil {
 		return sourceFault(err)
 	}
@@ -441,7 +431,7 @@ func (s *sealer) checkTotal(ctx context.Context, m *Manifest, d *selected, rows 
 
 // publish writes the manifest, signed if so configured, and reads it back.
 func (s *sealer) publish(ctx context.Context, m *Manifest) (result, error) {
-	m.Key = manifestKey(s.plan.Folders[0], s.held.Part.Fence)
+	m.Key = place.Manifest(s.plan.Folders[0], s.held.Part.Fence)
 	data, err := m.encode()
 	if err != nil {
 		return result{}, err
@@ -462,7 +452,7 @@ func (s *sealer) publish(ctx context.Context, m *Manifest) (result, error) {
 }
 
 func (s *sealer) put(ctx context.Context, key, contentType string, data []byte) (pipeline.Digest, error) {
-	w, err := s.sink.Create(ctx, key, &sink.CreateOptions{ContentType: contentType, SizeHint: int64(len(data))})
+	w, err := s.dest.Sink.Create(ctx, key, &sink.CreateOptions{ContentType: contentType, SizeHint: int64(len(data))})
 	if err != nil {
 		return pipeline.Digest{}, &pipeline.WriteError{Err: err}
 	}
@@ -474,5 +464,5 @@ func (s *sealer) put(ctx context.Context, key, contentType string, data []byte) 
 		return pipeline.Digest{}, err
 	}
 	d := meter.Digest()
-	return d, verifyObject(ctx, s.sink, key, d.Bytes, hex.EncodeToString(d.SHA256[:]))
+	return d, verifyObject(ctx, s.dest.Sink, key, d.Bytes, hex.EncodeToString(d.SHA256[:]))
 }

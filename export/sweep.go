@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 )
@@ -36,6 +37,7 @@ const sweepPage = 100
 // what attempts have left behind. It returns the errors of all that it could
 // not do; those are tried again by the next sweep.
 func (e *Engine) Sweep(ctx context.Context) error {
+	e.releaseSnapshots(ctx)
 	var failed []error
 	for {
 		// What failed stays due and comes first again: look beyond it.
@@ -174,7 +176,7 @@ func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string
 			case err != nil:
 				return err
 			case keep[o.Key]:
-			case isManifest(o.Key):
+			case place.IsManifest(o.Key):
 				manifests = append(manifests, o.Key)
 			default:
 				others = append(others, o.Key)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/sink"
 )
 
@@ -133,10 +134,10 @@ func Manifests(ctx context.Context, s sink.Sink, prefix string) ([]string, error
 		if err != nil {
 			return nil, failure("", &pipeline.WriteError{Err: err})
 		}
-		if !isManifest(o.Key) {
+		if !place.IsManifest(o.Key) {
 			continue
 		}
-		dir, _ := cutLast(o.Key)
+		dir, _ := place.Split(o.Key)
 		if other, taken := folders[dir]; taken {
 			return nil, corrupt(dir, "has two manifests, "+other+" and "+o.Key)
 		}
@@ -205,7 +206,7 @@ func decodeManifest(key string, data []byte) (*Manifest, error) {
 func (m *Manifest) verifyFiles(ctx context.Context, s sink.Sink, key string, progress func(ManifestFile)) error {
 	var all *Error
 	var rows, bytes int64
-	moved, ok := relocation(m.Key, key)
+	moved, ok := place.Moved(m.Key, key)
 	if !ok {
 		return corrupt(key, "was written as "+m.Key+": rename it back")
 	}
@@ -236,39 +237,4 @@ func (m *Manifest) verifyFiles(ctx context.Context, s sink.Sink, key string, pro
 		return corrupt(key, "its totals are not the sums of its files and datasets")
 	}
 	return nil
-}
-
-// relocation returns how keys of a manifest that was written as one key and
-// found under another map to where the files are now: a folder that was moved
-// or opened as a root keeps its inner structure.
-func relocation(written, found string) (func(string) string, bool) {
-	if written == found {
-		return func(k string) string { return k }, true
-	}
-	w, f := written, found
-	for w != "" && f != "" {
-		wDir, wName := cutLast(w)
-		fDir, fName := cutLast(f)
-		if wName != fName {
-			break
-		}
-		w, f = wDir, fDir
-	}
-	if w == written {
-		return nil, false
-	}
-	return func(k string) string {
-		if w != "" {
-			k = strings.TrimPrefix(k, w+"/")
-		}
-		if f != "" {
-			k = f + "/" + k
-		}
-		return k
-	}, true
-}
-
-func cutLast(key string) (dir, name string) {
-	i := strings.LastIndexByte(key, '/')
-	return key[:max(i, 0)], key[i+1:]
 }

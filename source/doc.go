@@ -33,9 +33,10 @@
 // # Growing
 //
 // What only some sources can do is an interface of its own: [CountedReader],
-// [RawReader], [Counter], [Splitter], [Spanner]. [Count], [RawOf], [SplitRows] and
-// [TimeSpan] use it or say what to do without. A source that wraps another passes
-// these on, as [Merge] does, which makes one catalog of several sources.
+// [RawReader], [Counter], [Splitter], [Spanner], [Snapshotter]. [Count], [RawOf],
+// [SplitRows], [TimeSpan] and [SnapshotOf] use it or say what to do without. A
+// source that wraps another passes these on, as [Merge] does, which makes one
+// catalog of several sources.
 //
 // # Testing
 //

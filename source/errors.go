@@ -13,6 +13,14 @@ var ErrUnknownDataset = errors.New("unknown dataset")
 // engine asks in another way or refuses the request.
 var ErrUnsupported = errors.New("not supported by this source")
 
+// ErrSnapshotGone is wrapped when a snapshot is not held any more. Whoever reads
+// goes on with the present data, or begins again with a new snapshot.
+var ErrSnapshotGone = errors.New("the snapshot is gone")
+
+// ErrSnapshotLimit is wrapped when a source holds as many snapshots as it may.
+// Whoever asked waits until one is let go, or goes without.
+var ErrSnapshotLimit = errors.New("too many snapshots are held")
+
 // A DataError says that the data itself cannot be exported as declared. It is
 // never retried: the same row would come again. It names the column and the
 // rule and never holds the row's data.

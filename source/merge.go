@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
 var (
-	_ Counter  = merged(nil)
-	_ Splitter = merged(nil)
-	_ Spanner  = merged(nil)
+	_ Counter     = merged(nil)
+	_ Splitter    = merged(nil)
+	_ Spanner     = merged(nil)
+	_ Snapshotter = merged(nil)
 )
 
 type merged []Source
@@ -21,7 +23,9 @@ type merged []Source
 //
 // A query goes to the source whose catalog has its dataset. [Counter],
 // [Splitter] and [Spanner] are passed on; a source that is
-// none of these gives [ErrUnsupported]. Readers are the sources' own, so that a
+// none of these gives [ErrUnsupported]. A snapshot is one of each source, all of
+// which must be a [Snapshotter]; its name lists theirs, and each source's datasets
+// are of one instant. Readers are the sources' own, so that a
 // [CountedReader] stays one. Catalogs are read at every call: a source whose
 // catalog is dear to read keeps it.
 func Merge(sources ...Source) (Source, error) {
@@ -117,4 +121,45 @@ func (m merged) Span(ctx context.Context, q Query) (first, last time.Time, ok bo
 
 func lacks(verb string, q Query) error {
 	return fmt.Errorf("source: to %s dataset %q: %w", verb, q.Dataset, ErrUnsupported)
+}
+
+// Snapshot takes, or finds by name, one snapshot of each source.
+func (m merged) Snapshot(ctx context.Context, name string) (_ Snapshot, err error) {
+	names := strings.Split(name, snapshotSeparator)
+	if name == "" {
+		names = make([]string, len(m))
+	}
+	if len(names) != len(m) {
+		return nil, fmt.Errorf("source: the snapshot is not of these %d sources: %w", len(m), ErrSnapshotGone)
+	}
+	out := &mergedSnapshot{}
+	for i, s := range m {
+		snap, err := SnapshotOf(ctx, s, names[i])
+		if err != nil {
+			return nil, errors.Join(err, out.Close())
+		}
+		out.merged, out.held = append(out.merged, snap), append(out.held, snap)
+		names[i] = snap.Name()
+	}
+	out.name = strings.Join(names, snapshotSeparator)
+	return out, nil
+}
+
+// snapshotSeparator stands between the names of the sources' snapshots.
+const snapshotSeparator = ", "
+
+type mergedSnapshot struct {
+	merged
+	held []Snapshot
+	name string
+}
+
+func (s *mergedSnapshot) Name() string { return s.name }
+
+func (s *mergedSnapshot) Close() error {
+	var errs []error
+	for _, snap := range s.held {
+		errs = append(errs, snap.Close())
+	}
+	return errors.Join(errs...)
 }

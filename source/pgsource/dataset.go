@@ -58,4 +58,8 @@ type Options struct {
 	// StatementTimeout is how long one statement may take, the reading of all
 	// its rows included. Default: 0, what the session has. Negative: no limit.
 	StatementTimeout time.Duration
+	// Snapshots is how many snapshots the source holds at once, each by a
+	// connection beside the pool and for as long as a job lasts. More are
+	// refused. Default: 8. Negative: none.
+	Snapshots int
 }

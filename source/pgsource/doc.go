@@ -63,6 +63,14 @@
 // taken from the server, and ends the connection. U+0000 is in no text of the
 // database, so no tenant, subject or filter with it matches.
 //
+// # Snapshots
+//
+// The source is a [source.Snapshotter]: one transaction exports its snapshot, and
+// every reader, of this process or another one, begins on it (SET TRANSACTION
+// SNAPSHOT). The snapshot is named as the server calls it, and ends with its
+// transaction. While it is held, VACUUM keeps the rows that it may show: a job that
+// waits for long costs the database space.
+//
 // # Order and collation
 //
 // Text keys are ordered and compared byte by byte (COLLATE "C"), so that key
@@ -88,7 +96,8 @@
 // for a table or a right that the database lacks; [source.DataError] for values
 // that do not fit and for columns that are gone or of a type that does not fit;
 // context.DeadlineExceeded joined to a statement that was canceled by its timeout
-// or by an operator; the context's error when it ended. All else, a server that
+// or by an operator; [source.ErrSnapshotGone] and [source.ErrSnapshotLimit]; the
+// context's error when it ended. All else, a server that
 // restarts or refuses connections among it, is PostgreSQL's own error, and passes.
 //
 // # Options
@@ -97,7 +106,8 @@
 // server says to have sent is compared in any case. [Options.RowsPerSecond] and
 // [Options.BytesPerSecond] protect the database's other users, for all readers of
 // the source together; a paced reader keeps its transaction open.
-// [Options.StatementTimeout] bounds a statement and all its rows. The pool is the
+// [Options.StatementTimeout] bounds a statement and all its rows. [Options.Snapshots]
+// bounds the connections that hold snapshots, beside the pool. The pool is the
 // host's: give it at least as many connections as parts are read at once. A pool
 // whose connections are configured with min_read_buffer_size=65536 reads in larger
 // steps.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -26,8 +27,11 @@ var (
 // never closes the pool.
 type Source struct{ view }
 
-// A view is the datasets as they are.
-type view struct{ *shared }
+// A view is the datasets as they are, or as a snapshot has them.
+type view struct {
+	*shared
+	snapshot string // the exported snapshot to read; empty when each read has its own
+}
 
 type shared struct {
 	pool     *pgxpool.Pool
@@ -35,6 +39,7 @@ type shared struct {
 	tables   []*statement.Table // of the datasets
 	opts     Options
 	limiter  *limit.Limiter
+	held     atomic.Int64 // snapshots
 }
 
 // New returns a source of the datasets. It does not touch the database. The
@@ -43,6 +48,9 @@ func New(pool *pgxpool.Pool, datasets []Dataset, opts *Options) (*Source, error)
 	s := &shared{pool: pool}
 	if opts != nil {
 		s.opts = *opts
+	}
+	if s.opts.Snapshots == 0 {
+		s.opts.Snapshots = defaultSnapshots
 	}
 	s.limiter = limit.New(s.opts.RowsPerSecond, s.opts.BytesPerSecond)
 	var errs []error
@@ -96,7 +104,7 @@ func (v view) begin(ctx context.Context, q source.Query) (*session.Session, erro
 	if err != nil {
 		return nil, err
 	}
-	return session.Begin(ctx, v.pool, t, q, v.opts.StatementTimeout)
+	return session.Begin(ctx, v.pool, t, q, session.Options{Timeout: v.opts.StatementTimeout, Snapshot: v.snapshot})
 }
 
 // ask runs fn in a session of its own.

@@ -247,8 +247,11 @@ func (f form) load(t testing.TB, tables []sourcetest.Table) source.Source {
 	return all
 }
 
-// values is why nothing is cut raw.
-const values = "Go values have no wire form"
+// Why nothing is cut raw or pinned.
+const (
+	values = "Go values have no wire form"
+	same   = "what stands behind a slice or a function is not known"
+)
 
 // A slice follows the contract.
 func TestConformanceSlice(t *testing.T) {
@@ -257,6 +260,7 @@ func TestConformanceSlice(t *testing.T) {
 		return sourcetest.Harness{Load: form{}.load, Lacks: map[sourcetest.Feature]string{
 			sourcetest.CountedReader: "a slice cannot end early, and counting it would be a second walk",
 			sourcetest.RawReader:     values,
+			sourcetest.Snapshotter:   same,
 		}}
 	})
 }
@@ -268,7 +272,7 @@ func TestConformanceFunc(t *testing.T) {
 	sourcetest.Run(t, func(*testing.T) sourcetest.Harness {
 		return sourcetest.Harness{Load: form{stream: true}.load, Lacks: map[sourcetest.Feature]string{
 			sourcetest.CountedReader: walks, sourcetest.Counter: walks, sourcetest.Splitter: walks, sourcetest.Spanner: walks,
-			sourcetest.RawReader: values,
+			sourcetest.RawReader: values, sourcetest.Snapshotter: same,
 		}}
 	})
 }

@@ -35,6 +35,8 @@ const (
 	Splitter Feature = "splitter"
 	// Spanner is [source.Spanner].
 	Spanner Feature = "spanner"
+	// Snapshotter is [source.Snapshotter].
+	Snapshotter Feature = "snapshotter"
 	// CountedReader is [source.CountedReader] with known counts.
 	CountedReader Feature = "counted reader"
 	// RawReader is [source.RawReader], of every query's reader.

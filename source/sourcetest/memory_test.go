@@ -25,6 +25,7 @@ type memory struct {
 	fault  string
 	calls  atomic.Int64
 	opened atomic.Int64 // readers that hold something
+	snapshots
 }
 
 func (m *memory) is(fault string) bool { return m.fault == fault }

@@ -48,6 +48,8 @@ func rules() []rule {
 		{"split", "Split gives the last key of every range but the final one, and the ranges tile the rows", Splitter, split},
 		{"split_keyless", "a dataset without a key is not split: ErrUnsupported", Splitter, splitKeyless},
 		{"span", "Span is the least and the greatest time of the query's rows", Spanner, span},
+		{"snapshot", "a snapshot can do what its source can, and gives the same rows here and under its name", Snapshotter, snapshot},
+		{"snapshot_gone", "a snapshot that is closed is ErrSnapshotGone, under its name and to later reads", Snapshotter, snapshotGone},
 		{"counted_reader", "a counted reader's count is the number of rows that it gives", CountedReader, countedReader},
 	}
 }

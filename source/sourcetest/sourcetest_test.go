@@ -30,7 +30,7 @@ func TestLacks(t *testing.T) {
 	t.Parallel()
 	lacks := make(map[sourcetest.Feature]string)
 	for _, f := range []sourcetest.Feature{
-		sourcetest.Counter, sourcetest.Splitter, sourcetest.Spanner, sourcetest.CountedReader, sourcetest.RawReader, sourcetest.Keyless,
+		sourcetest.Counter, sourcetest.Splitter, sourcetest.Spanner, sourcetest.CountedReader, sourcetest.RawReader, sourcetest.Snapshotter, sourcetest.Keyless,
 		sourcetest.NaN, sourcetest.Infinity, sourcetest.NUL, sourcetest.AllYears,
 	} {
 		lacks[f] = "the store has none"
@@ -139,6 +139,11 @@ var faults = []struct{ fault, rule string }{
 	{"splits without a key", "split_keyless"},
 	{"span of all tenants", "span"},
 	{"span counts nulls as 1970", "span"},
+	{"snapshots of one name", "snapshot"},
+	{"found snapshots cannot count", "snapshot"},
+	{"snapshots are empty", "snapshot"},
+	{"finds closed snapshots", "snapshot_gone"},
+	{"closed snapshots are read", "snapshot_gone"},
 	{"counts what is left", "counted_reader"},
 	{"count unknown", "counted_reader"},
 	{"not counted", "counted_reader"},
@@ -172,7 +177,7 @@ func TestUndeclaredLack(t *testing.T) {
 		require.NotEmpty(t, f.Error())
 		broken = append(broken, f.Rule)
 	}
-	require.Equal(t, []string{"count", "split", "split_keyless", "span"}, broken)
+	require.Equal(t, []string{"count", "split", "split_keyless", "span", "snapshot", "snapshot_gone"}, broken)
 }
 
 // A source that can do nothing breaks every rule, and each of these is in faults.

@@ -23,8 +23,11 @@ const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
-// values is why nothing is cut raw.
-const values = "database/sql gives values"
+// Why nothing is cut raw or pinned.
+const (
+	values = "database/sql gives values"
+	reads  = "two reads are two snapshots"
+)
 
 // openSQLite opens a new database file.
 func openSQLite(t testing.TB) *sql.DB {
@@ -88,7 +91,7 @@ func TestConformance_SQLite(t *testing.T) {
 				return sourcetest.Harness{
 					Timeout: patience,
 					Load:    func(t testing.TB, tables []sourcetest.Table) source.Source { return s.load(t, openSQLite(t), tables) },
-					Lacks:   map[sourcetest.Feature]string{sourcetest.NaN: "SQLite stores NaN as null", sourcetest.RawReader: values},
+					Lacks:   map[sourcetest.Feature]string{sourcetest.NaN: "SQLite stores NaN as null", sourcetest.RawReader: values, sourcetest.Snapshotter: reads},
 				}
 			})
 		})
@@ -169,7 +172,7 @@ func TestConformance_PostgreSQL(t *testing.T) {
 					Load: func(t testing.TB, tables []sourcetest.Table) source.Source {
 						return s.load(t, server.StartPostgres(t), tables)
 					},
-					Lacks: map[sourcetest.Feature]string{sourcetest.NUL: "PostgreSQL refuses it", sourcetest.RawReader: values},
+					Lacks: map[sourcetest.Feature]string{sourcetest.NUL: "PostgreSQL refuses it", sourcetest.RawReader: values, sourcetest.Snapshotter: reads},
 				}
 			})
 		})
@@ -208,7 +211,7 @@ func TestConformance_MySQL(t *testing.T) {
 						return s.load(t, server.StartMySQL(t), tables)
 					},
 					Lacks: map[sourcetest.Feature]string{
-						sourcetest.NaN: "MySQL refuses it", sourcetest.Infinity: "MySQL refuses it", sourcetest.RawReader: values,
+						sourcetest.NaN: "MySQL refuses it", sourcetest.Infinity: "MySQL refuses it", sourcetest.RawReader: values, sourcetest.Snapshotter: reads,
 					},
 				}
 			})

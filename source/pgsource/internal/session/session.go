@@ -4,8 +4,11 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +20,12 @@ import (
 	"github.com/exportyard/exportyard/source/pgsource/internal/wire"
 )
 
-// begin starts the transaction of a read.
-const begin = "begin isolation level repeatable read read only"
+// begin starts the transaction of a read, and BeginSnapshot one that holds a
+// snapshot while nothing is asked of it.
+const (
+	begin         = "begin isolation level repeatable read read only"
+	BeginSnapshot = begin + "; set local idle_in_transaction_session_timeout to 0"
+)
 
 // settings make what values look like as texts, and the order of what has no
 // key, the same in every session. They end with the transaction.
@@ -46,9 +53,17 @@ type Session struct {
 	q    statement.Query
 }
 
-// Begin starts a transaction, whose statements may take so long: 0 is what the
-// session has, negative no limit.
-func Begin(ctx context.Context, pool *pgxpool.Pool, t *statement.Table, q source.Query, timeout time.Duration) (_ *Session, err error) {
+// Options of a session.
+type Options struct {
+	// Timeout is how long a statement may take: 0 is what the session has,
+	// negative no limit.
+	Timeout time.Duration
+	// Snapshot to read; empty is one of the session's own.
+	Snapshot string
+}
+
+// Begin starts a transaction.
+func Begin(ctx context.Context, pool *pgxpool.Pool, t *statement.Table, q source.Query, opts Options) (_ *Session, err error) {
 	s := &Session{q: statement.Query{Table: t, Query: q}}
 	if s.conn, err = pool.Acquire(ctx); err != nil {
 		return nil, s.Failed(ctx, "connect for", "", err)
@@ -60,14 +75,53 @@ func Begin(ctx context.Context, pool *pgxpool.Pool, t *statement.Table, q source
 			s.End()
 		}
 	}()
-	limit := ""
-	if timeout != 0 {
-		limit = "; set local statement_timeout to " + strconv.FormatInt(max(0, timeout.Milliseconds()), 10)
+	start := begin
+	if opts.Snapshot != "" {
+		start = ""
+		if err := s.exec(ctx, join(opts.Snapshot)); err != nil {
+			return nil, s.Failed(ctx, "join the snapshot for", "", gone(err))
+		}
 	}
-	if err := s.exec(ctx, begin+settings+limit); err != nil {
+	timeout := ""
+	if opts.Timeout != 0 {
+		timeout = "; set local statement_timeout to " + strconv.FormatInt(max(0, opts.Timeout.Milliseconds()), 10)
+	}
+	if err := s.exec(ctx, start+settings+timeout); err != nil {
 		return nil, s.Failed(ctx, "begin to read", "", err)
 	}
 	return s, s.learn(ctx)
+}
+
+// join begins a transaction on a snapshot that another one has exported.
+func join(snapshot string) string {
+	return begin + "; set transaction snapshot '" + strings.ReplaceAll(snapshot, "'", "''") + "'"
+}
+
+// gone says of an error of join whether it is the snapshot that is not there.
+func gone(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && slices.Contains([]string{"22023", "42704", "55000"}, pg.Code) {
+		return fmt.Errorf("%s: %w", pg.Message, source.ErrSnapshotGone)
+	}
+	return err
+}
+
+// Check returns an error when a snapshot is not held any more.
+func Check(ctx context.Context, pool *pgxpool.Pool, snapshot string) error {
+	s := new(Session)
+	var err error
+	if s.conn, err = pool.Acquire(ctx); err != nil {
+		return fmt.Errorf("pgsource: connect for a snapshot: %w", err)
+	}
+	s.pg = s.conn.Conn().PgConn()
+	defer s.End()
+	if err := s.exec(ctx, join(snapshot)); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("pgsource: join a snapshot: %w", gone(err))
+	}
+	return nil
 }
 
 // End gives the connection back to the pool, which drops one that is not clean.
