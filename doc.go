@@ -11,7 +11,8 @@
 //
 //   - [github.com/exportyard/exportyard/source]: the catalog of datasets, and
 //     rows in columnar batches. Adapters: slicesource for Go values, sqlsource for
-//     any database/sql driver. Suite: sourcetest.
+//     any database/sql driver, and pgsource, PostgreSQL's own protocol, as a module
+//     of its own. Suite: sourcetest.
 //   - [github.com/exportyard/exportyard/format]: rows to bytes, compression, and
 //     joining what was compressed apart. Adapters: csvfmt, jsonfmt, parquetfmt,
 //     xlsxfmt. Suite: formattest.
