@@ -44,6 +44,7 @@ var (
 type reader struct {
 	rows int // of the whole read
 	at   int
+	text string // of every prompt, if not empty
 	// reads counts the calls; before is called ahead of each with its number, from 1.
 	reads   int
 	before  func(ctx context.Context, b *source.Batch, n int) error
@@ -65,7 +66,7 @@ func (r *reader) Read(ctx context.Context, b *source.Batch) error {
 		}
 	}
 	for ; r.at < r.rows && !b.Full(); r.at++ {
-		if err := appendRow(b, r.at); err != nil {
+		if err := appendRow(b, r.at, r.text); err != nil {
 			return err
 		}
 	}
@@ -78,11 +79,14 @@ func (r *reader) Read(ctx context.Context, b *source.Batch) error {
 func (r *reader) Close() error { return nil }
 
 // appendRow appends row i of the synthetic dataset. It does not allocate.
-func appendRow(b *source.Batch, i int) error {
+func appendRow(b *source.Batch, i int, text string) error {
 	b.Col(0).AppendInt64(int64(i))
+	if text == "" {
+		text = prompts[i%len(prompts)]
+	}
 	if i%11 == 3 {
 		b.Col(1).AppendNull()
-	} else if err := b.Col(1).AppendString(prompts[i%len(prompts)]); err != nil {
+	} else if err := b.Col(1).AppendString(text); err != nil {
 		return err
 	}
 	b.Col(2).AppendDecimal(source.Int128{Lo: uint64(i) * 7919 % 1_000_000})
@@ -132,7 +136,7 @@ func whole(t testing.TB, f format.Formatter, from, to int) []byte {
 	t.Helper()
 	b := source.NewBatch(schema, to+1, 1<<30)
 	for i := from; i < to; i++ {
-		require.NoError(t, appendRow(b, i))
+		require.NoError(t, appendRow(b, i, ""))
 	}
 	var file bytes.Buffer
 	w, err := f.NewWriter(&file, schema[:columns])

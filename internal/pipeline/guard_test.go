@@ -407,7 +407,7 @@ func TestD5_GuardColumnsAreCheckedThoughTheyAreNotWritten(t *testing.T) {
 		4: func(v *source.Vector) { v.AppendInt64(november.UnixMicro()) },
 	} {
 		b := source.NewBatch(schema, 0, 0)
-		require.NoError(t, appendRow(b, 1))
+		require.NoError(t, appendRow(b, 1, ""))
 		for i := range schema {
 			switch {
 			case i == column:

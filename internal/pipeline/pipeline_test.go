@@ -159,6 +159,9 @@ func TestD6_PiecesJoinIntoTheWholeFile(t *testing.T) {
 	const cut = 10_001
 	for name, f := range blockFormats {
 		for _, c := range codecs {
+			if c != format.None && name != "document" { // which has punctuation
+				continue
+			}
 			t.Run(name+" "+string(c), func(t *testing.T) {
 				t.Parallel()
 				blocks, err := f.Blocks(schema[:columns])
