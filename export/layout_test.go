@@ -270,3 +270,38 @@ func TestA6_RowsWithoutTime(t *testing.T) {
 	_, m = h.completed(export.Request{Tenant: "acme", All: true, Format: "csv"})
 	require.Equal(t, int64(4), m.Rows, "without a range every row is in")
 }
+
+// An interval without bounds takes every row that has a time, also where the
+// clock is set back over midnight; and gives an empty file of the present period
+// when none has one.
+func TestA8_OpenRange(t *testing.T) {
+	t.Parallel()
+	type event struct {
+		ID  int64      `export:"id,key"`
+		Org string     `export:"org,tenant"`
+		At  *time.Time `export:"at,time"`
+	}
+	johns, err := time.LoadLocation("America/St_Johns")
+	require.NoError(t, err)
+	// On 6 November 2011 the clock went from 00:01 back to 23:01.
+	first := time.Date(2011, 11, 5, 12, 0, 0, 0, johns)
+	last := time.Date(2011, 11, 6, 1, 0, 0, 0, johns).Add(-90 * time.Minute) // the second 23:30
+	require.Equal(t, "23:30", last.In(johns).Format("15:04"))
+	for name, times := range map[string][]*time.Time{"a repeated evening": {&first, &last}, "no time at all": {nil, nil}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			src, err := slicesource.New("events", []event{{1, "acme", times[0]}, {2, "acme", times[1]}}, nil)
+			require.NoError(t, err)
+			h := newHouse(t, func(c *export.Config) { c.Source = src })
+			h.start()
+			_, m := h.completed(export.Request{Tenant: "acme", All: true, Format: "csv", Interval: export.Day, Zone: "America/St_Johns"})
+			if times[0] == nil {
+				require.Len(t, m.Files, 1)
+				require.Equal(t, "events_2026-11-02.csv", m.Files[0].Name)
+				require.Equal(t, int64(2), m.Datasets[0].NullTimeRows)
+				return
+			}
+			require.Equal(t, int64(2), m.Rows)
+		})
+	}
+}

@@ -172,7 +172,7 @@ func (p *planner) periods(ctx context.Context) ([]calendar.Period, error) {
 		}
 	}
 	p.plan.From, p.plan.To = from, to
-	if !interval.Cuts() || from.IsZero() || to.IsZero() {
+	if !interval.Cuts() {
 		return []calendar.Period{p.plan.whole(p.loc)}, nil
 	}
 	limit := p.engine.config.MaxParts
@@ -187,44 +187,49 @@ func (p *planner) periods(ctx context.Context) ([]calendar.Period, error) {
 }
 
 // span fills in the open ends of the range with the periods of the data's
-// first and last row. Both stay open when there is no row.
+// first and last row, or when no row has a time with the period of the request.
 func (p *planner) span(ctx context.Context, from, to time.Time) (time.Time, time.Time, error) {
-	var first, last time.Time
+	bounds := (&plan{From: from, To: to}).whole(p.loc)
+	openFrom, openTo := from.IsZero(), to.IsZero()
+	widen := func(firstAt, lastAt time.Time, lastWall time.Time) {
+		start := calendar.Instant(calendar.Floor(calendar.Reading(firstAt, p.loc), p.request.unit()), p.loc)
+		if openFrom && (from.IsZero() || start.Before(from)) {
+			from = start
+		}
+		end, _ := calendar.Next(lastAt, p.request.unit(), p.loc)
+		// The same reading may come again after a boundary.
+		for !calendar.Reading(end, p.loc).After(lastWall) {
+			end, _ = calendar.Next(end, p.request.unit(), p.loc)
+		}
+		if openTo && end.After(to) {
+			to = end
+		}
+	}
 	for i := range p.plan.Datasets {
 		s := &p.plan.Datasets[i]
 		if s.Skipped != "" {
 			continue
 		}
-		bounds := (&plan{From: from, To: to}).whole(p.loc)
-		a, b, ok, err := source.TimeSpan(ctx, p.source, source.Dataset{Time: s.Time, Schema: s.Schema}, s.query(p.request.Tenant, bounds))
-		if err != nil {
+		q := s.query(p.request.Tenant, bounds)
+		first, last, ok, err := source.TimeSpan(ctx, p.source, source.Dataset{Time: s.Time, Schema: s.Schema}, q)
+		switch {
+		case err != nil:
 			return from, to, err
-		}
-		if !ok {
-			continue
-		}
-		if s.timeKind() == source.Timestamp {
-			a, b = calendar.Reading(a, p.loc), calendar.Reading(b, p.loc)
-		}
-		if first.IsZero() || a.Before(first) {
-			first = a
-		}
-		if last.IsZero() || b.After(last) {
-			last = b
+		case !ok:
+		case s.timeKind() == source.Timestamp:
+			widen(first, last, time.Time{})
+		default:
+			widen(calendar.Instant(first, p.loc), calendar.Instant(last, p.loc), last)
 		}
 	}
-	if first.IsZero() {
-		return from, to, nil
-	}
-	if from.IsZero() {
-		from = calendar.Instant(calendar.Floor(first, p.request.unit()), p.loc)
-	}
-	if to.IsZero() {
-		to, _ = calendar.Next(calendar.Instant(last, p.loc), p.request.unit(), p.loc)
-		// A reading that comes twice may be of the second time.
-		for !calendar.Reading(to, p.loc).After(last) {
-			to, _ = calendar.Next(to, p.request.unit(), p.loc)
+	if from.IsZero() || to.IsZero() {
+		at := p.job.CreatedAt
+		if !openFrom {
+			at = from
+		} else if !openTo {
+			at = to.Add(-time.Microsecond)
 		}
+		widen(at, at, time.Time{})
 	}
 	return from, to, nil
 }

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -69,6 +70,11 @@ type PanicError struct {
 
 // Error names the panic without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// LogValue gives logs the stack too.
+func (e *PanicError) LogValue() slog.Value {
+	return slog.GroupValue(slog.Any("panic", e.Value), slog.String("stack", string(e.Stack)))
+}
 
 // A ReadError is an error of the reader, and a WriteError one of the writer:
 // whoever handles the failure needs to know whose it was.

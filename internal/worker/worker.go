@@ -212,7 +212,7 @@ func (w *Worker) work(ctx context.Context, h *Held) {
 	f, entries, err := w.attempt(ctx, h)
 	var crash *pipeline.PanicError
 	if errors.As(err, &crash) {
-		w.log(h).ErrorContext(ctx, "crash in the work on a part", "err", crash, "stack", string(crash.Stack))
+		w.log(h).ErrorContext(ctx, "crash in the work on a part", "err", crash)
 		w.forget(h)
 		return
 	}

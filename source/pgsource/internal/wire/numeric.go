@@ -144,7 +144,7 @@ func (n *numeric) short(scale int) (x source.Int128, ok bool) {
 func numericDecoder(precision, scale int, round, nullNaN bool) Decoder {
 	return func(v *source.Vector, data []byte) error {
 		n, err := parseNumeric(data)
-		if err == errNaN && nullNaN {
+		if errors.Is(err, errNaN) && nullNaN {
 			v.AppendNull()
 			return nil
 		}
@@ -178,11 +178,11 @@ func numericText(v *source.Vector, data []byte) error {
 	n, err := parseNumeric(data)
 	var buf [128]byte
 	switch {
-	case err == errNaN:
+	case errors.Is(err, errNaN):
 		return v.AppendString("NaN")
-	case err == errInf && n.negative:
+	case errors.Is(err, errInf) && n.negative:
 		return v.AppendString("-Infinity")
-	case err == errInf:
+	case errors.Is(err, errInf):
 		return v.AppendString("Infinity")
 	case err != nil:
 		return err

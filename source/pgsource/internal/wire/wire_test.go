@@ -276,8 +276,13 @@ func TestRows(t *testing.T) {
 // Decoding allocates nothing for a cell.
 func TestDecode_Allocations(t *testing.T) {
 	fields := source.Schema{
-		{Name: "n", Kind: source.Decimal(12, 4)}, {Name: "w", Kind: source.Decimal(38, 10)}, {Name: "s", Kind: source.String},
-		{Name: "t", Kind: source.Timestamp}, {Name: "u", Kind: source.UUID}, {Name: "i", Kind: source.Int64}, {Name: "x", Kind: source.String},
+		{Name: "n", Kind: source.Decimal(12, 4)},
+		{Name: "w", Kind: source.Decimal(38, 10)},
+		{Name: "s", Kind: source.String},
+		{Name: "t", Kind: source.Timestamp},
+		{Name: "u", Kind: source.UUID},
+		{Name: "i", Kind: source.Int64},
+		{Name: "x", Kind: source.String},
 	}
 	oids := []uint32{pgtype.NumericOID, pgtype.NumericOID, pgtype.NumericOID, pgtype.TimestamptzOID, pgtype.UUIDOID, pgtype.Int4OID, pgtype.UUIDOID}
 	wide := numeric(t, "-1234567890123456789012345678.0123456789")
