@@ -24,6 +24,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/examples/quickstart/internal/database"
 )
 
 // An archive is what a manifest says, as far as these tests look at it.
@@ -173,7 +175,7 @@ insert into events select 'kind ' || n % 4, strftime('%Y-%m-%d %H:%M:%S', '2026-
 
 // execute runs statements on a SQLite file, which is made if need be.
 func execute(name string, statements string) (err error) {
-	db, err := openSQLite(name, "")
+	db, err := database.SQLite(name, "")
 	if err != nil {
 		return err
 	}
@@ -201,7 +203,7 @@ var smallContent = sync.OnceValues(func() (map[string][]string, error) {
 
 // query returns the rows of a select, each as one text, sorted.
 func query(name, text string) (all []string, err error) {
-	db, err := openSQLite(name, "mode=ro")
+	db, err := database.SQLite(name, "mode=ro")
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/exportyard/exportyard/examples/quickstart/internal/database"
 )
 
 // A begun is the note, beside the jobs, of the flags whose exports have not
@@ -61,6 +63,9 @@ func (o *options) key() (string, error) {
 	db, err := filepath.Abs(o.db)
 	if err != nil {
 		return "", err
+	}
+	if o.pg != "" {
+		db = database.Redacted(o.pg)
 	}
 	body, err := json.Marshal([]any{db, o.tenantColumn, o.timeColumn, o.out, o.requests()})
 	if err != nil {

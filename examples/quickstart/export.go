@@ -2,17 +2,13 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	_ "modernc.org/sqlite"
-
+	"github.com/exportyard/exportyard/examples/quickstart/internal/database"
 	"github.com/exportyard/exportyard/examples/quickstart/internal/demo"
 	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
 	"github.com/exportyard/exportyard/export"
@@ -26,7 +22,6 @@ import (
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/sink/filesink"
 	"github.com/exportyard/exportyard/source"
-	"github.com/exportyard/exportyard/source/sqlsource"
 )
 
 // seams let the tests stand between the engine and what it is wired to.
@@ -50,12 +45,12 @@ func exportAll(ctx context.Context, o *options, show *screen.Screen, s seams) er
 }
 
 func (o *options) exportAll(ctx context.Context, show *screen.Screen, s seams) (err error) {
-	var data catalog
-	if o.db != "" { // before anything is written
+	var data *database.Data
+	if o.given() { // before anything is written
 		if data, err = o.open(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, data.db.Close()) }()
+		defer func() { err = errors.Join(err, data.Close()) }()
 	}
 	if err := o.place(); err != nil {
 		return err
@@ -65,21 +60,21 @@ func (o *options) exportAll(ctx context.Context, show *screen.Screen, s seams) (
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	if o.db == "" {
+	if !o.given() {
 		if err := o.demo(ctx, show); err != nil {
 			return err
 		}
 		if data, err = o.open(ctx); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, data.db.Close()) }()
+		defer func() { err = errors.Join(err, data.Close()) }()
 	}
 	begun, err := o.begin()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, begun.end()) }()
-	manifests, err := o.exportFrom(ctx, data.source, begun, show, s)
+	manifests, err := o.exportFrom(ctx, data.Source, begun, show, s)
 	if err != nil {
 		return err
 	}
@@ -130,7 +125,7 @@ func (o *options) place() (err error) {
 
 // wire puts the engine together: this is what a host writes.
 func (o *options) wire(ctx context.Context, src source.Source, s seams) (_ *export.Engine, shut func() error, err error) {
-	jobs, err := openSQLite(o.state, "")
+	jobs, err := database.SQLite(o.state, "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,100 +169,24 @@ func (o *options) wire(ctx context.Context, src source.Source, s seams) (_ *expo
 	return engine, shut, err
 }
 
-// openSQLite opens a database file, whatever characters its path has.
-func openSQLite(path, query string) (*sql.DB, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
+// open opens the database and makes its tables datasets.
+func (o *options) open(ctx context.Context) (*database.Data, error) {
+	opts := database.Options{
+		File: o.db, PostgreSQL: o.pg, Tables: o.datasets, TenantColumn: o.tenantColumn, TimeColumn: o.timeColumn,
 	}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: query}
-	return sql.Open("sqlite", u.String())
-}
-
-// A catalog is a database and what there is to export of it.
-type catalog struct {
-	db     *sql.DB
-	source source.Source
-}
-
-// open makes every table a dataset, as the database's own catalog has it.
-func (o *options) open(ctx context.Context) (c catalog, err error) {
-	if c.db, err = openSQLite(o.db, "mode=ro"); err != nil {
-		return c, err
-	}
-	if c.source, err = o.discover(ctx, c.db); err != nil {
-		return c, errors.Join(err, c.db.Close())
-	}
-	return c, nil
-}
-
-func (o *options) discover(ctx context.Context, db *sql.DB) (source.Source, error) {
-	tenantColumn, timeColumn := o.tenantColumn, o.timeColumn
 	if o.isDemo() {
-		tenantColumn, timeColumn = demo.TenantColumn, demo.TimeColumn
+		opts.TenantColumn, opts.TimeColumn = demo.TenantColumn, demo.TimeColumn
 	}
-	datasets, err := sqlsource.Discover(ctx, db, sqlsource.SQLite, &sqlsource.DiscoverOptions{
-		Tables: o.datasets, TenantColumn: tenantColumn, Unguarded: true, TimeColumn: timeColumn,
-	})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, discoverFlags(err)
+	data, err := database.Open(ctx, opts)
+	var refusal *database.Refusal
+	if errors.As(err, &refusal) {
+		return nil, &badFlags{refusal.Problems}
 	}
-	if err := o.columnsFound(datasets); err != nil {
-		return nil, err
-	}
-	for i := range datasets {
-		if tenantColumn != "" && datasets[i].Unguarded {
-			// Rows that nobody can tell the tenant of stay where they are.
-			datasets[i].Off = func(context.Context, string) (string, error) {
-				return "it has no column " + tenantColumn, nil
-			}
-		}
-	}
-	return sqlsource.New(db, sqlsource.SQLite, datasets, nil)
+	return data, err
 }
 
-// columnsFound complains of what no table has.
-func (o *options) columnsFound(datasets []sqlsource.Dataset) error {
-	bad := &badFlags{}
-	if len(datasets) == 0 {
-		bad.problems = append(bad.problems, fmt.Sprintf("-db: %q has no tables", o.db))
-	}
-	tenants, times := o.tenantColumn == "", o.timeColumn == ""
-	for _, d := range datasets {
-		tenants, times = tenants || d.Tenant != "", times || d.Time != ""
-	}
-	if !tenants {
-		bad.problems = append(bad.problems, fmt.Sprintf("-tenant-column: no table to export has a column %q", o.tenantColumn))
-	}
-	if !times {
-		bad.problems = append(bad.problems, fmt.Sprintf("-time-column: no table to export has a column %q", o.timeColumn))
-	}
-	if len(bad.problems) > 0 {
-		return bad
-	}
-	return nil
-}
-
-// discoverFlags says which flags the database's catalog does not bear out.
-func discoverFlags(err error) error {
-	bad := &badFlags{}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
-		line = strings.TrimPrefix(line, "sqlsource: discover: ")
-		switch {
-		case strings.HasPrefix(line, "no table"):
-			line = "-dataset: " + line
-		case strings.HasPrefix(line, "the column"):
-			line = "-time-column: " + line + " (name one whose values are all written alike: 2026-10-01, 2026-10-01 08:00:00 in UTC, or Unix time)"
-		default:
-			line = "-db: " + line
-		}
-		bad.problems = append(bad.problems, line)
-	}
-	return bad
-}
+// given says that the flags name a database.
+func (o *options) given() bool { return o.db != "" || o.pg != "" }
 
 func (o *options) isDemo() bool { return o.db == o.state+".demo.db" }
 
@@ -284,7 +203,7 @@ func (o *options) demo(ctx context.Context, show *screen.Screen) (err error) {
 		}
 	}
 	show.Say("making a demo database with %s rows for %d tenants …", screen.Count(demo.Rows), len(demo.Tenants()))
-	db, err := openSQLite(unfinished, "")
+	db, err := database.SQLite(unfinished, "")
 	if err != nil {
 		return err
 	}

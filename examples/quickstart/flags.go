@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/exportyard/exportyard/examples/quickstart/internal/database"
 	"github.com/exportyard/exportyard/examples/quickstart/internal/demo"
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/format"
@@ -19,16 +20,17 @@ import (
 
 // options are the flags, read and checked.
 type options struct {
-	db, state, out, verify string
-	json                   bool
-	tenant, tenantColumn   string
-	timeColumn             string
-	datasets, columns      []string
-	from, to               time.Time
-	zone                   string
-	interval               export.Interval
-	format, profile        string
-	compress               format.Compression
+	db, pg               string
+	state, out, verify   string
+	json                 bool
+	tenant, tenantColumn string
+	timeColumn           string
+	datasets, columns    []string
+	from, to             time.Time
+	zone                 string
+	interval             export.Interval
+	format, profile      string
+	compress             format.Compression
 	// args are the flags as they were given.
 	args []string
 	// chosen says that some flag chooses an export; without one, the demo
@@ -53,6 +55,7 @@ func flagSet(r *raw) *flag.FlagSet {
 	fs := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&r.o.db, "db", "", "SQLite database `FILE` to export; every table is a dataset (default: a demo is made)")
+	fs.StringVar(&r.o.pg, "pg", "", "PostgreSQL database to export instead: a connection `URL` (PGPASSWORD or ~/.pgpass may have the password)")
 	fs.StringVar(&r.o.tenantColumn, "tenant-column", "", "`column` that says whose a row is; tables without it are skipped")
 	fs.StringVar(&r.o.tenant, "tenant", "", "tenant to export (default: acme in the demo; main for other databases)")
 	fs.Func("dataset", "`table` to export; may be repeated (default: all)", func(s string) error {
@@ -78,7 +81,7 @@ func flagSet(r *raw) *flag.FlagSet {
 // parseFlags reads all flags before it complains, so that one run names
 // everything that is wrong.
 func parseFlags(args []string, stderr io.Writer) (*options, error) {
-	r := raw{o: options{args: args}}
+	r := raw{o: options{args: slices.Clone(args)}}
 	var bad badFlags
 	fs := flagSet(&r)
 	for {
@@ -169,25 +172,36 @@ func (r *raw) together(given map[string]bool, complain func(string, ...any)) {
 			complain("-db: %q is not a file that can be read", o.db)
 		}
 	}
+	if given["pg"] && o.pg == "" {
+		complain("-pg: needs a connection URL")
+	}
+	if given["db"] && given["pg"] {
+		complain("-pg: does not go with -db")
+	}
+	for i := range o.args {
+		if o.pg != "" {
+			o.args[i] = strings.ReplaceAll(o.args[i], o.pg, database.Redacted(o.pg))
+		}
+	}
 	if o.db != "" && o.state != "" && sameFile(o.db, o.state) {
 		complain("-state: is the database that is to be exported")
 	}
 	dated := given["from"] || given["to"] || o.interval != export.None
-	if o.db != "" && dated && o.timeColumn == "" {
+	if o.given() && dated && o.timeColumn == "" {
 		complain("-time-column: is needed with -from, -to and -interval")
 	}
-	if o.db != "" && (o.tenantColumn == "") != (o.tenant == "") {
+	if o.given() && (o.tenantColumn == "") != (o.tenant == "") {
 		complain("-tenant and -tenant-column: give both or none")
 	}
-	if o.db == "" {
+	if !o.given() {
 		for _, name := range []string{"tenant-column", "time-column"} {
 			if given[name] {
-				complain("-%s: goes with -db; the demo has its own", name)
+				complain("-%s: goes with -db or -pg; the demo has its own", name)
 			}
 		}
 	}
 	if o.tenant == "" {
-		o.tenant = map[bool]string{true: demo.Tenants()[0], false: "main"}[o.db == ""]
+		o.tenant = map[bool]string{true: demo.Tenants()[0], false: "main"}[!o.given()]
 	}
 }
 

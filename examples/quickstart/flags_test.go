@@ -119,7 +119,7 @@ func TestFlags_Help(t *testing.T) {
 		require.Zero(t, o.code)
 		require.Empty(t, o.stdout)
 		for _, flag := range []string{
-			"db", "tenant-column", "tenant", "dataset", "columns", "time-column", "from", "to", "tz", "interval",
+			"db", "pg", "tenant-column", "tenant", "dataset", "columns", "time-column", "from", "to", "tz", "interval",
 			"format", "compress", "out", "state", "verify", "json",
 		} {
 			require.Regexp(t, `(?m)^  -`+flag+`\b`, o.stderr)

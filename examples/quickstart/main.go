@@ -1,9 +1,9 @@
-// Quickstart exports a SQLite database to files, survives being killed, and
-// proves that what it wrote is complete.
+// Quickstart exports a SQLite or PostgreSQL database to files, survives being
+// killed, and proves that what it wrote is complete.
 //
 // Without flags it makes a database with two tenants, and exports one of them
 // as a gzipped JSON snapshot and as a CSV file per day. With -db it exports any
-// SQLite database; -h lists the flags.
+// SQLite database, with -pg a schema of PostgreSQL; -h lists the flags.
 //
 // The exit status is 0 only when every file was verified, 1 with one line that
 // says why not, and 2 for flags that cannot be taken, all of them named.

@@ -71,7 +71,7 @@ var rooms = []room{
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{
-		at: "examples/...", own: []string{"..."}, outside: []string{sqlite, gocloud, "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys"},
+		at: "examples/...", own: []string{"..."}, outside: []string{sqlite, pgx, gocloud, "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys"},
 		tests: []string{parquet},
 	},
 }
