@@ -72,6 +72,7 @@ func (e *Engine) settle(ctx context.Context, d queue.Due) error {
 			Tenant: d.Job.Tenant, Job: d.Job.ID, Number: d.Part.Number, Fence: d.Part.Fence,
 			Outcome: queue.LeaseOver, Reason: reason.payload(), MaxCrashes: e.config.MaxCrashes,
 		}, e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
+		e.worker.Suspect()
 		e.ring(ctx)
 	case queue.DueDeadline:
 		reason := &Error{

@@ -80,6 +80,42 @@ func TestR9_SuspectRunsAlone(t *testing.T) {
 	})
 }
 
+// With a backlog and two hands a worker is never idle by itself: one that hears of
+// a suspect comes to rest for it, and one that hears of none does so now and then.
+func TestR7_SuspectIsTakenBesideABacklog(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		heard bool
+		by    time.Duration
+	}{{"it hears of the suspect", true, 5 * time.Second}, {"it does not", false, 10*lease + 5*time.Second}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.job("job", 1)
+				s.claim("vanished", false)
+				s.job("backlog", 5000)
+				var notes diary
+				w, stop := s.start(func(ctx context.Context, h *worker.Held) queue.Finish {
+					if h.Part.Suspect {
+						notes.note(s.now(), "taken")
+					}
+					return after(time.Duration(2+h.Part.Number%2)*time.Second)(ctx, h)
+				}, func(c *worker.Config) { c.Parts = 2 })
+				s.until(lease)
+				s.sweepOnce()
+				if tt.heard {
+					w.Suspect()
+				}
+				s.until(lease + tt.by)
+				stop()
+				require.Len(t, notes.read(), 1, "the suspect was claimed, once")
+			})
+		})
+	}
+}
+
 func TestR9_SuspectWaitsForAProcessThatRunsNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

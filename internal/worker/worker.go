@@ -57,6 +57,10 @@ type Worker struct {
 	// attempt has not come to its end yet.
 	holding map[*Held]struct{}
 	changed chan struct{} // closed, and made anew, when a part has ended
+	// suspects counts the calls of Suspect, and looked those of them before the
+	// last claim that was made alone, at lookedAt.
+	suspects, looked int
+	lookedAt         time.Time
 }
 
 // A Held is a part that this worker holds.
@@ -83,7 +87,7 @@ func (h *Held) drop(cause error) {
 
 // New returns a worker that does nothing until it runs.
 func New(c Config) *Worker {
-	return &Worker{config: c, holding: make(map[*Held]struct{}), changed: make(chan struct{})}
+	return &Worker{config: c, holding: make(map[*Held]struct{}), changed: make(chan struct{}), lookedAt: time.Now()}
 }
 
 // Run works until ctx ends. It then takes no more parts, lets running ones
@@ -170,15 +174,31 @@ func (w *Worker) claimLoop(ctx, working context.Context, wake <-chan struct{}, s
 	}
 }
 
+// Suspect says that a part has become a suspect. With a backlog a worker is
+// never idle by itself, and a suspect is claimed alone: so it takes nothing more
+// until its parts have ended, and looks then.
+func (w *Worker) Suspect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.suspects++
+}
+
+// idleEvery is after how many leases without a claim made alone a worker comes to
+// rest by itself: for suspects of hosts that are gone.
+const idleEvery = 10
+
 // claim asks the store for as many parts as there are free hands.
 func (w *Worker) claim(ctx context.Context) []queue.Claimed {
+	now := time.Now()
 	w.mu.Lock()
 	busy, suspect := len(w.holding), false
 	for h := range w.holding {
 		suspect = suspect || h.Part.Suspect
 	}
+	suspects := w.suspects
+	rest := suspects > w.looked || now.Sub(w.lookedAt) > idleEvery*w.config.Lease
 	w.mu.Unlock()
-	if suspect || busy >= w.config.Parts {
+	if suspect || busy >= w.config.Parts || rest && busy > 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.config.Lease/4)
@@ -188,6 +208,10 @@ func (w *Worker) claim(ctx context.Context) []queue.Claimed {
 	})
 	if err != nil {
 		w.config.Logger.WarnContext(ctx, "claiming work", "err", err)
+	} else if busy == 0 {
+		w.mu.Lock()
+		w.looked, w.lookedAt = suspects, now
+		w.mu.Unlock()
 	}
 	return claimed
 }
