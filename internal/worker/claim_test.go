@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,11 +98,15 @@ func TestR7_SuspectIsTakenBesideABacklog(t *testing.T) {
 				s.claim("vanished", false)
 				s.job("backlog", 5000)
 				var notes diary
+				var first sync.Once
 				w, stop := s.start(func(ctx context.Context, h *worker.Held) queue.Finish {
 					if h.Part.Suspect {
 						notes.note(s.now(), "taken")
 					}
-					return after(time.Duration(2+h.Part.Number%2)*time.Second)(ctx, h)
+					// The two hands are never free at the same moment.
+					d := 2 * time.Second
+					first.Do(func() { d = time.Second })
+					return after(d)(ctx, h)
 				}, func(c *worker.Config) { c.Parts = 2 })
 				s.until(lease)
 				s.sweepOnce()
