@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -134,7 +133,7 @@ func (g *Guard) checkCells(i int, v *source.Vector) error {
 			return nil
 		}
 		for row := range v.Len() {
-			if !v.Null(row) && !json.Valid(v.Bytes(row)) {
+			if !v.Null(row) && !validJSON(v.Bytes(row)) {
 				return g.broken(i, "not one valid JSON value")
 			}
 		}

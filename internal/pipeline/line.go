@@ -47,6 +47,7 @@ func newLine(r source.Reader, schema source.Schema, units, size int) *line {
 		u := &unit{done: make(chan struct{}, 1)}
 		if l.raw != nil {
 			u.raw = source.NewRawBatch(0, size)
+			u.raw.Data = make([]byte, 0, size+size/8) // what growing to it would leave behind is more
 		} else {
 			u.batch = source.NewBatch(schema, 0, size)
 		}

@@ -108,7 +108,5 @@
 // the source together; a paced reader keeps its transaction open.
 // [Options.StatementTimeout] bounds a statement and all its rows. [Options.Snapshots]
 // bounds the connections that hold snapshots, beside the pool. The pool is the
-// host's: give it at least as many connections as parts are read at once. A pool
-// whose connections are configured with min_read_buffer_size=65536 reads in larger
-// steps.
+// host's: give it at least as many connections as parts are read at once.
 package pgsource

@@ -13,7 +13,7 @@ import (
 // A table of runs, whose tenant and time the engine goes by.
 func Example() {
 	ctx := context.Background()
-	pool, err := pgxpool.New(ctx, "postgres://app@localhost/app?min_read_buffer_size=65536")
+	pool, err := pgxpool.New(ctx, "postgres://app@localhost/app")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -1,0 +1,4 @@
+package pipeline
+
+// ValidJSON is for tests against another reader.
+var ValidJSON = validJSON
