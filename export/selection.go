@@ -10,7 +10,7 @@ import (
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
-	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/guard"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -53,9 +53,9 @@ func (s *selected) query(tenant string, p calendar.Period) source.Query {
 }
 
 // guard returns the check of every row of a tenant's dataset in a period.
-func (s *selected) guard(tenant string, p calendar.Period) (*pipeline.Guard, error) {
+func (s *selected) guard(tenant string, p calendar.Period) (*guard.Guard, error) {
 	q := s.query(tenant, p)
-	return pipeline.NewGuard(pipeline.Rule{
+	return guard.New(guard.Rule{
 		Dataset: s.Name, Schema: s.Schema, TenantColumn: s.Tenant, Tenant: tenant,
 		TimeColumn: s.Time, From: q.From, To: q.To,
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
+	"github.com/exportyard/exportyard/internal/guard"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/source"
 )
@@ -69,7 +70,7 @@ func TestD5_GuardDoesNotAllocate(t *testing.T) {
 	}
 	for i, tenant := range texts[:3] {
 		for _, at := range []string{"day", "at", "wall"} {
-			g, err := pipeline.NewGuard(pipeline.Rule{
+			g, err := guard.New(guard.Rule{
 				Dataset: "runs", Schema: kinds, TenantColumn: kinds[i].Name, Tenant: tenant, TimeColumn: at, From: october, To: november,
 			})
 			require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/exportyard/exportyard/format"
+	"github.com/exportyard/exportyard/internal/guard"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/source"
 )
@@ -116,9 +117,9 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.Buffer.Write(p)
 }
 
-func guard(t testing.TB) *pipeline.Guard {
+func guardOf(t testing.TB) *guard.Guard {
 	t.Helper()
-	g, err := pipeline.NewGuard(pipeline.Rule{
+	g, err := guard.New(guard.Rule{
 		Dataset: "runs", Schema: schema, TenantColumn: "org", Tenant: "acme", TimeColumn: "created", From: october, To: november,
 	})
 	require.NoError(t, err)
@@ -128,7 +129,7 @@ func guard(t testing.TB) *pipeline.Guard {
 // specOf is a spec for the synthetic dataset.
 func specOf(t testing.TB, f format.Formatter) pipeline.Spec {
 	t.Helper()
-	return pipeline.Spec{Dataset: "runs", Schema: schema, Columns: columns, Check: guard(t).Check, Format: f, Workers: 2}
+	return pipeline.Spec{Dataset: "runs", Schema: schema, Columns: columns, Check: guardOf(t).Check, Format: f, Workers: 2}
 }
 
 // whole is the file that a format's own writer makes of the rows, in one batch.

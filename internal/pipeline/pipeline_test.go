@@ -285,3 +285,33 @@ func TestD3_OnlyTheColumnsToWriteAreWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff("id\r\n0\r\n1\r\n2\r\n", out.String()))
 }
+
+func TestD5_GuardColumnsAreCheckedThoughTheyAreNotWritten(t *testing.T) {
+	t.Parallel()
+	for column, spoil := range map[int]func(*source.Vector){
+		3: func(v *source.Vector) { _ = v.AppendString("globex") },
+		4: func(v *source.Vector) { v.AppendInt64(november.UnixMicro()) },
+	} {
+		b := source.NewBatch(schema, 0, 0)
+		require.NoError(t, appendRow(b, 1, ""))
+		for i := range schema {
+			switch {
+			case i == column:
+				spoil(b.Col(i))
+			case i == 4:
+				b.Col(i).AppendInt64(october.UnixMicro())
+			case i == 3:
+				require.NoError(t, b.Col(i).AppendString("acme"))
+			case i == 0:
+				b.Col(i).AppendInt64(1)
+			default:
+				b.Col(i).AppendNull()
+			}
+		}
+		b.EndRow()
+		err := guardOf(t).Check(b)
+		var data *source.DataError
+		require.ErrorAs(t, err, &data)
+		require.Equal(t, schema[column].Name, data.Column)
+	}
+}

@@ -1,4 +1,4 @@
-package pipeline
+package guard
 
 // maxNesting is how deep JSON values may lie in each other, as for encoding/json.
 const maxNesting = 10_000

@@ -1,4 +1,4 @@
-package pipeline_test
+package guard_test
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/guard"
 )
 
 var jsonTexts = []string{
@@ -21,7 +21,7 @@ var jsonTexts = []string{
 func TestR16_JSONAsEncodingJSONHasIt(t *testing.T) {
 	t.Parallel()
 	for _, text := range jsonTexts {
-		require.Equal(t, json.Valid([]byte(text)), pipeline.ValidJSON([]byte(text)), "%.40q", text)
+		require.Equal(t, json.Valid([]byte(text)), guard.ValidJSON([]byte(text)), "%.40q", text)
 	}
 }
 
@@ -30,7 +30,7 @@ func FuzzValidJSON(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		require.Equal(t, json.Valid(text), pipeline.ValidJSON(text), "%q", text)
+		require.Equal(t, json.Valid(text), guard.ValidJSON(text), "%q", text)
 	})
 }
 
@@ -39,7 +39,7 @@ func BenchmarkValidJSON(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if !pipeline.ValidJSON(text) {
+		if !guard.ValidJSON(text) {
 			b.Fatal("it is valid")
 		}
 	}

@@ -1,4 +1,6 @@
-package pipeline
+// Package guard checks rows before they are written: that each is of the tenant
+// and within the time that its part is for, and is what formats rely on.
+package guard
 
 import (
 	"bytes"
@@ -35,8 +37,8 @@ type Rule struct {
 	From, To   time.Time
 }
 
-// NewGuard returns an error when the rule does not fit the schema.
-func NewGuard(r Rule) (*Guard, error) {
+// New returns an error when the rule does not fit the schema.
+func New(r Rule) (*Guard, error) {
 	g := &Guard{dataset: r.Dataset, schema: r.Schema, tenant: -1, time: -1, from: math.MinInt64, to: math.MaxInt64}
 	if r.TenantColumn != "" {
 		if g.tenant = r.Schema.Index(r.TenantColumn); g.tenant < 0 {

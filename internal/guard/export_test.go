@@ -1,4 +1,4 @@
-package pipeline
+package guard
 
 // ValidJSON is for tests against another reader.
 var ValidJSON = validJSON
