@@ -28,6 +28,12 @@
 // under a new fence and new keys; parts that were sealed stay sealed. What it left
 // behind is in no manifest and is swept away.
 //
+// Where the source gives snapshots, all parts show the one instant at which the
+// job was planned, and the manifest names it. The engine that planned holds the
+// snapshot until the job ends. When that engine ends first, parts that are left
+// show the present data and the manifest says between which moments; or all are
+// read again from a new snapshot, see Config.RequireSnapshot.
+//
 // Nothing here grows with the data: a part holds a fixed number of batches.
 //
 // # Time
