@@ -26,7 +26,8 @@
 //
 // A worker may die at any moment. Its parts are taken over when their leases end,
 // under a new fence and new keys; parts that were sealed stay sealed. What it left
-// behind is in no manifest and is swept away.
+// behind is in no manifest and is swept away. A part that was lost is run alone
+// next, by a worker that takes nothing more until it has come to rest for it.
 //
 // Where the source gives snapshots, all parts show the one instant at which the
 // job was planned, and the manifest names it. The engine that planned holds the

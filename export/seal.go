@@ -70,7 +70,7 @@ func (e *Engine) doSeal(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	payload, err := encodePayload(res)
 	return queue.Finish{
 		Outcome: queue.Seal, Receipt: payload, Result: payload,
-		Rows: 0, Bytes: 0, Keep: e.keep(t.dest),
+		Keep: e.keep(t.dest),
 	}, err
 }
 
