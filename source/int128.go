@@ -59,6 +59,9 @@ func (x Int128) Fits(precision int) bool {
 	return hi < uint64(limit.Hi) || hi == uint64(limit.Hi) && lo < limit.Lo
 }
 
+// maxShortScale is the greatest power of ten below 2^64.
+const maxShortScale = 19
+
 // pow10[i] is 10^i.
 var pow10 = func() (p [MaxPrecision + 1]Int128) {
 	p[0] = Int128{Lo: 1}
@@ -226,9 +229,23 @@ func parseDigits[T string | []byte](text T, exp int, negative bool, precision, s
 // AppendDecimal appends x divided by 10^scale with exactly scale digits behind
 // the point: "-0.50".
 func AppendDecimal(dst []byte, x Int128, scale int) []byte {
+	hi, lo := x.magnitude()
+	if hi == 0 && 0 < scale && scale <= maxShortScale {
+		if x.Negative() {
+			dst = append(dst, '-')
+		}
+		unit := pow10[scale].Lo
+		dst = strconv.AppendUint(dst, lo/unit, 10)
+		dst = extend(dst, 1+scale)
+		fraction := dst[len(dst)-scale:]
+		dst[len(dst)-scale-1] = '.'
+		for i, rest := scale-1, lo%unit; i >= 0; i, rest = i-1, rest/10 {
+			fraction[i] = '0' + byte(rest%10)
+		}
+		return dst
+	}
 	var buf [MaxPrecision + 2]byte
 	i := len(buf)
-	hi, lo := x.magnitude()
 	for digit := 0; hi != 0 || lo != 0 || digit <= scale; digit++ {
 		if digit == scale && scale > 0 {
 			i--

@@ -2,12 +2,12 @@ package source
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,29 +77,45 @@ func AppendFloat(dst []byte, x float64) []byte {
 
 // AppendUUID appends the text of a UUID.
 func AppendUUID(dst []byte, u [16]byte) []byte {
-	var buf [36]byte
-	second, third := hex8(u[4:]), hex8(u[8:])
-	binary.LittleEndian.PutUint64(buf[0:], hex8(u[0:]))
-	binary.LittleEndian.PutUint32(buf[9:], uint32(second))
-	binary.LittleEndian.PutUint32(buf[14:], uint32(second>>32))
-	binary.LittleEndian.PutUint32(buf[19:], uint32(third))
-	binary.LittleEndian.PutUint32(buf[24:], uint32(third>>32))
-	binary.LittleEndian.PutUint64(buf[28:], hex8(u[12:]))
-	buf[8], buf[13], buf[18], buf[23] = '-', '-', '-', '-'
-	return append(dst, buf[:]...)
+	dst = extend(dst, 36)
+	buf := (*[36]byte)(dst[len(dst)-36:])
+	put := func(at int, x byte) { *(*[2]byte)(buf[at:]) = hexPairs[x] }
+	put(0, u[0])
+	put(2, u[1])
+	put(4, u[2])
+	put(6, u[3])
+	buf[8] = '-'
+	put(9, u[4])
+	put(11, u[5])
+	buf[13] = '-'
+	put(14, u[6])
+	put(16, u[7])
+	buf[18] = '-'
+	put(19, u[8])
+	put(21, u[9])
+	buf[23] = '-'
+	put(24, u[10])
+	put(26, u[11])
+	put(28, u[12])
+	put(30, u[13])
+	put(32, u[14])
+	put(34, u[15])
+	return dst
 }
 
-// hex8 returns the eight hexadecimal digits of four bytes, the first digit in
-// the lowest byte: one nibble in each byte, then all eight turned into digits
-// at once.
-func hex8(b []byte) uint64 {
-	const every = 0x0101010101010101
-	x := uint64(binary.LittleEndian.Uint32(b))
-	x = (x | x<<16) & 0x0000ffff0000ffff
-	x = (x | x<<8) & 0x00ff00ff00ff00ff
-	x = x>>4&0x000f000f000f000f | x&0x000f000f000f000f<<8
-	letters := (x + 6*every) >> 4 & every
-	return x + '0'*every + letters*('a'-'0'-10)
+// hexPairs holds the two digits of every byte.
+var hexPairs = func() (table [256][2]byte) {
+	const digits = "0123456789abcdef"
+	for i := range table {
+		table[i] = [2]byte{digits[i>>4], digits[i&15]}
+	}
+	return table
+}()
+
+// extend makes dst n bytes longer, for texts that are written in their place
+// instead of copied there.
+func extend(dst []byte, n int) []byte {
+	return slices.Grow(dst, n)[:len(dst)+n]
 }
 
 // ParseUUID reads a UUID: 32 hexadecimal digits, with hyphens in the usual

@@ -9,9 +9,9 @@ const (
 
 // AppendDate appends the text of a Date: days since 1970-01-01.
 func AppendDate(dst []byte, days int64) []byte {
-	var buf [lenDate]byte
-	putDate(&buf, days)
-	return append(dst, buf[:]...)
+	dst = extend(dst, lenDate)
+	putDate((*[lenDate]byte)(dst[len(dst)-lenDate:]), days)
+	return dst
 }
 
 // AppendTimestamp appends the text of a Timestamp: microseconds since 1970-01-01T00:00:00Z.
@@ -25,7 +25,9 @@ func AppendDateTime(dst []byte, micros int64) []byte {
 	if rest < 0 {
 		days, rest = days-1, rest+dayMicro
 	}
-	var buf [lenDateTime + lenMicros]byte
+	dst = extend(dst, lenDateTime+lenMicros)
+	end := len(dst)
+	buf := (*[lenDateTime + lenMicros]byte)(dst[end-lenDateTime-lenMicros:])
 	putDate((*[lenDate]byte)(buf[:]), days)
 	seconds, frac := uint32(rest/1e6), uint32(rest%1e6)
 	h, m, s := seconds/3600, seconds/60%60, seconds%60
@@ -34,13 +36,13 @@ func AppendDateTime(dst []byte, micros int64) []byte {
 	put2((*[2]byte)(buf[14:]), m)
 	put2((*[2]byte)(buf[17:]), s)
 	if frac == 0 {
-		return append(dst, buf[:lenDateTime]...)
+		return dst[:end-lenMicros]
 	}
 	buf[19] = '.'
 	put2((*[2]byte)(buf[20:]), frac/1e4)
 	put2((*[2]byte)(buf[22:]), frac/100%100)
 	put2((*[2]byte)(buf[24:]), frac%100)
-	return append(dst, buf[:]...)
+	return dst
 }
 
 func putDate(buf *[lenDate]byte, days int64) {

@@ -139,38 +139,36 @@ func (b *blocks) AppendRows(dst []byte, batch *source.Batch) ([]byte, error) {
 			if c > 0 {
 				dst = append(dst, b.delimiter)
 			}
-			if v := batch.Col(c); !v.Null(i) {
-				dst = b.appendCell(dst, b.columns[c], v, i)
+			v := batch.Col(c)
+			if v.Null(i) {
+				continue
+			}
+			switch col := &b.columns[c]; col.base {
+			case source.String, source.JSON:
+				dst = b.append(dst, v.Bytes(i))
+			case source.UUID:
+				dst = source.AppendUUID(dst, v.UUIDs()[i])
+			case source.Int64:
+				dst = strconv.AppendInt(dst, v.Int64s()[i], 10)
+			case source.Timestamp:
+				dst = source.AppendTimestamp(dst, v.Int64s()[i])
+			case source.AnyDecimal:
+				dst = source.AppendDecimal(dst, v.Decimal(i), col.scale)
+			case source.Bool:
+				dst = strconv.AppendBool(dst, v.Bools()[i])
+			case source.Date:
+				dst = source.AppendDate(dst, v.Int64s()[i])
+			case source.DateTime:
+				dst = source.AppendDateTime(dst, v.Int64s()[i])
+			case source.Float64:
+				dst = b.appendFloat(dst, v.Float64s()[i])
+			default:
+				dst = b.appendBytes(dst, v.Bytes(i))
 			}
 		}
 		dst = append(dst, '\r', '\n')
 	}
 	return dst, nil
-}
-
-func (b *blocks) appendCell(dst []byte, col column, v *source.Vector, i int) []byte {
-	switch col.base {
-	case source.String, source.JSON:
-		return b.append(dst, v.Bytes(i))
-	case source.UUID:
-		return source.AppendUUID(dst, v.UUIDs()[i])
-	case source.Int64:
-		return strconv.AppendInt(dst, v.Int64s()[i], 10)
-	case source.Timestamp:
-		return source.AppendTimestamp(dst, v.Int64s()[i])
-	case source.AnyDecimal:
-		return source.AppendDecimal(dst, v.Decimal(i), col.scale)
-	case source.Bool:
-		return strconv.AppendBool(dst, v.Bools()[i])
-	case source.Date:
-		return source.AppendDate(dst, v.Int64s()[i])
-	case source.DateTime:
-		return source.AppendDateTime(dst, v.Int64s()[i])
-	case source.Float64:
-		return b.appendFloat(dst, v.Float64s()[i])
-	default:
-		return b.appendBytes(dst, v.Bytes(i))
-	}
 }
 
 func (b *blocks) appendFloat(dst []byte, x float64) []byte {

@@ -29,10 +29,37 @@ func (t *text) append(dst, cell []byte) []byte {
 	if t.guarded && needsGuard(cell) {
 		return t.appendGuarded(dst, cell)
 	}
-	if t.plain(cell) {
-		return append(dst, cell...)
+	if len(cell) < 8 || len(cell) > shortSize {
+		if t.plain(cell) {
+			return append(dst, cell...)
+		}
+		return appendQuoted(dst, cell)
 	}
-	return appendQuoted(dst, cell)
+	return t.appendShort(dst, cell)
+}
+
+// shortSize is the longest cell that is looked at and copied in one go.
+const shortSize = 64
+
+// appendShort copies a cell of eight bytes and more while it looks whether it
+// can stand without quotes, and begins again where it cannot.
+func (t *text) appendShort(dst, cell []byte) []byte {
+	from := len(dst)
+	dst = slices.Grow(dst, len(cell))[:from+len(cell)]
+	out, last := dst[from:], len(cell)-8
+	for i := 0; i < last; i += 8 {
+		w := binary.LittleEndian.Uint64(cell[i:])
+		if t.breaks(w) {
+			return appendQuoted(dst[:from], cell)
+		}
+		binary.LittleEndian.PutUint64(out[i:], w)
+	}
+	w := binary.LittleEndian.Uint64(cell[last:])
+	if t.breaks(w) {
+		return appendQuoted(dst[:from], cell)
+	}
+	binary.LittleEndian.PutUint64(out[last:], w)
+	return dst
 }
 
 func (t *text) appendGuarded(dst, cell []byte) []byte {
@@ -56,33 +83,41 @@ const (
 // marked without being zero.
 func zeros(x uint64) uint64 { return (x - ones) &^ x & highs }
 
+// everyZero has the highest bit set of each zero byte of x and no other.
+func everyZero(x uint64) uint64 { return ^((x&^highs + ^uint64(highs)) | x) & highs }
+
 // appendQuoted appends the cell between quotes and doubles those within. It
-// copies eight bytes at a time into room that it has made before, or as many
-// as there are up to a quote.
+// takes eight bytes at a time, and writes them, or as many as there are up to a
+// quote, into room that it has made before.
 func appendQuoted(dst, cell []byte) []byte {
 	dst = append(dst, '"')
 	for len(cell) > 0 {
 		piece := cell[:min(len(cell), pieceSize)]
 		cell = cell[len(piece):]
-		dst = slices.Grow(dst, 2*len(piece)+1)
-		for len(piece) >= 8 {
-			n := len(dst)
-			w := binary.LittleEndian.Uint64(piece)
-			binary.LittleEndian.PutUint64(dst[n:n+8], w)
-			quotes := zeros(w ^ '"'*ones)
-			if quotes == 0 {
-				dst, piece = dst[:n+8], piece[8:]
-				continue
+		n := len(dst)
+		dst = slices.Grow(dst, 2*len(piece)+8)
+		out := dst[:cap(dst)]
+		for ; len(piece) >= 8; piece = piece[8:] {
+			w, left := binary.LittleEndian.Uint64(piece), 8
+			for quotes := everyZero(w ^ '"'*ones); quotes != 0; {
+				k := bits.TrailingZeros64(quotes)/8 + 1
+				binary.LittleEndian.PutUint64(out[n:], w)
+				out[n+k] = '"'
+				n, left = n+k+1, left-k
+				w, quotes = w>>(8*k), quotes>>(8*k)
 			}
-			k := bits.TrailingZeros64(quotes)/8 + 1
-			dst, piece = append(dst[:n+k], '"'), piece[k:]
+			binary.LittleEndian.PutUint64(out[n:], w)
+			n += left
 		}
 		for _, c := range piece {
 			if c == '"' {
-				dst = append(dst, '"')
+				out[n] = '"'
+				n++
 			}
-			dst = append(dst, c)
+			out[n] = c
+			n++
 		}
+		dst = out[:n]
 	}
 	return append(dst, '"')
 }

@@ -1,6 +1,7 @@
 package jsonfmt
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"math"
@@ -21,10 +22,11 @@ type rows struct {
 
 type column struct {
 	name  string
-	key   string // what comes before the value: {"id": or ,"name":
+	key   string // what comes before a null: {"id": or ,"name":
+	open  string // what comes before any other value: the same, and the quote if quoted
 	base  source.Kind
 	scale int
-	// quoted says that numbers stand between quotes.
+	// quoted says that values stand between quotes. Texts bring their own.
 	quoted bool
 }
 
@@ -38,14 +40,17 @@ func newRows(schema source.Schema, wideAsStrings bool) (*rows, error) {
 		if i == 0 {
 			key[0] = '{'
 		}
-		base := field.Kind.Base()
-		r.columns[i] = column{
-			name:   field.Name,
-			key:    string(append(key, ':')),
-			base:   base,
-			scale:  field.Kind.Scale(),
-			quoted: wideAsStrings && (base == source.Int64 || base == source.AnyDecimal),
+		col := column{name: field.Name, key: string(append(key, ':')), base: field.Kind.Base(), scale: field.Kind.Scale()}
+		switch col.base {
+		case source.UUID, source.Timestamp, source.DateTime, source.Date, source.Bytes:
+			col.quoted = true
+		case source.Int64, source.AnyDecimal:
+			col.quoted = wideAsStrings
 		}
+		if col.open = col.key; col.quoted {
+			col.open += `"`
+		}
+		r.columns[i] = col
 	}
 	return r, nil
 }
@@ -56,73 +61,53 @@ func (r *rows) AppendSeparator(dst []byte) []byte { return append(dst, r.between
 
 func (r *rows) AppendFooter(dst []byte) []byte { return append(dst, r.footer...) }
 
-func (r *rows) AppendRows(dst []byte, batch *source.Batch) ([]byte, error) {
+func (r *rows) AppendRows(dst []byte, batch *source.Batch) (_ []byte, err error) {
 	for i := range batch.Len() {
 		if i > 0 {
 			dst = append(dst, r.between...)
 		}
 		dst = append(dst, r.before...)
 		for c := range r.columns {
-			col := &r.columns[c]
-			dst = append(dst, col.key...)
-			v := batch.Col(c)
+			col, v := &r.columns[c], batch.Col(c)
 			if v.Null(i) {
-				dst = append(dst, "null"...)
+				dst = append(append(dst, col.key...), "null"...)
 				continue
 			}
-			var err error
-			if dst, err = r.appendCell(dst, col, v, i); err != nil {
-				return dst, err
+			dst = append(dst, col.open...)
+			switch col.base {
+			case source.String:
+				if dst, err = appendText(dst, v.Bytes(i), col.name); err != nil {
+					return dst, err
+				}
+			case source.JSON:
+				dst = r.appendJSON(dst, v.Bytes(i))
+			case source.UUID:
+				dst = source.AppendUUID(dst, v.UUIDs()[i])
+			case source.Int64:
+				dst = strconv.AppendInt(dst, v.Int64s()[i], 10)
+			case source.Timestamp:
+				dst = source.AppendTimestamp(dst, v.Int64s()[i])
+			case source.AnyDecimal:
+				dst = source.AppendDecimal(dst, v.Decimal(i), col.scale)
+			case source.Bool:
+				dst = strconv.AppendBool(dst, v.Bools()[i])
+			case source.Date:
+				dst = source.AppendDate(dst, v.Int64s()[i])
+			case source.DateTime:
+				dst = source.AppendDateTime(dst, v.Int64s()[i])
+			case source.Float64:
+				dst = appendFloat(dst, v.Float64s()[i])
+			default:
+				dst = base64.StdEncoding.AppendEncode(dst, v.Bytes(i))
+			}
+			if col.quoted {
+				dst = append(dst, '"')
 			}
 		}
 		dst = append(dst, '}')
 		dst = append(dst, r.after...)
 	}
 	return dst, nil
-}
-
-func (r *rows) appendCell(dst []byte, col *column, v *source.Vector, i int) ([]byte, error) {
-	switch col.base {
-	case source.String:
-		return appendText(dst, v.Bytes(i), col.name)
-	case source.JSON:
-		return r.appendJSON(dst, v.Bytes(i)), nil
-	case source.Bool:
-		return strconv.AppendBool(dst, v.Bools()[i]), nil
-	case source.Float64:
-		return appendFloat(dst, v.Float64s()[i]), nil
-	case source.Int64, source.AnyDecimal:
-		return appendNumber(dst, col, v, i), nil
-	}
-	dst = append(dst, '"')
-	switch col.base {
-	case source.UUID:
-		dst = source.AppendUUID(dst, v.UUIDs()[i])
-	case source.Timestamp:
-		dst = source.AppendTimestamp(dst, v.Int64s()[i])
-	case source.DateTime:
-		dst = source.AppendDateTime(dst, v.Int64s()[i])
-	case source.Date:
-		dst = source.AppendDate(dst, v.Int64s()[i])
-	default:
-		dst = base64.StdEncoding.AppendEncode(dst, v.Bytes(i))
-	}
-	return append(dst, '"'), nil
-}
-
-func appendNumber(dst []byte, col *column, v *source.Vector, i int) []byte {
-	if col.quoted {
-		dst = append(dst, '"')
-	}
-	if col.base == source.Int64 {
-		dst = strconv.AppendInt(dst, v.Int64s()[i], 10)
-	} else {
-		dst = source.AppendDecimal(dst, v.Decimal(i), col.scale)
-	}
-	if col.quoted {
-		dst = append(dst, '"')
-	}
-	return dst
 }
 
 func appendFloat(dst []byte, x float64) []byte {
@@ -137,7 +122,7 @@ func appendFloat(dst []byte, x float64) []byte {
 func (r *rows) appendJSON(dst, value []byte) []byte {
 	from := len(dst)
 	dst = append(dst, value...)
-	if r.oneLine {
+	if r.oneLine && (bytes.IndexByte(value, '\n') >= 0 || bytes.IndexByte(value, '\r') >= 0) {
 		for i, c := range dst[from:] {
 			if c == '\n' || c == '\r' {
 				dst[from+i] = ' '
