@@ -58,6 +58,13 @@ type Options struct {
 	// StatementTimeout is how long one statement may take, the reading of all
 	// its rows included. Default: 0, what the session has. Negative: no limit.
 	StatementTimeout time.Duration
+	// Connections is over how many connections of the pool one read of a table
+	// without a key goes, see "Several connections" in the package documentation.
+	// Default: 1.
+	Connections int
+	// RangeBlocks is how many blocks of such a table a connection reads at a time,
+	// and about how much it holds twice. Default: 128, which are a megabyte.
+	RangeBlocks int
 	// Snapshots is how many snapshots the source holds at once, each by a
 	// connection beside the pool and for as long as a job lasts. More are
 	// refused. Default: 8. Negative: none.

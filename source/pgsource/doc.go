@@ -24,7 +24,7 @@
 // statement and has no placeholders of its own.
 //
 // Every read is one transaction, REPEATABLE READ READ ONLY, on one connection of
-// the pool. In it the server is asked for the types of the columns, then counts
+// the pool, unless it is told to take several. In it the server is asked for the types of the columns, then counts
 // the rows, then sends them. One goroutine cuts them off the wire into an arena,
 // and whoever encodes them decodes them: readers are [source.RawReader]s.
 //
@@ -84,11 +84,31 @@
 // A table without a key is read as its rows lie in it. A view or a declared query
 // without one is sorted by all columns asked for, which costs a sort.
 //
+// # Several connections
+//
+// With [Options.Connections] one read of a table without a key goes over several
+// connections: each takes the next range of the table's blocks (ctid ranges), on
+// the same snapshot, and the ranges' rows are handed out in their order, the same
+// bytes as over one connection. A connection holds about two megabytes
+// ([Options.RangeBlocks]) of rows that are not asked for yet, and then waits.
+//
+// This is for an ordinary table or a materialized view of more than one range, on
+// PostgreSQL 14 or newer, whose whole scan is the server's plan for the query. All
+// else is read over one connection as without the option: datasets with a key,
+// which the engine cuts into parts and reads at once anyway; views, declared
+// queries and partitioned tables; and queries that an index serves better, since
+// ranges read the whole table. Ranges go through the server's shared buffers like
+// an index's rows, and unlike a large scan.
+//
+// A read takes further connections only while the pool has room for them, and
+// goes on with those it got within a few seconds. For all of them, give the pool
+// as many as there are parts read at once, times Connections.
+//
 // # Atomicity
 //
-// The source only reads. A reader holds its connection until Close. One that is
-// closed before its end, or canceled, drops the connection, and the pool makes
-// another.
+// The source only reads. A reader holds its connections until Close at the latest.
+// One that is closed before its end, or canceled, drops them, and the pool makes
+// others.
 //
 // # Errors
 //
@@ -106,7 +126,10 @@
 // server says to have sent is compared in any case. [Options.RowsPerSecond] and
 // [Options.BytesPerSecond] protect the database's other users, for all readers of
 // the source together; a paced reader keeps its transaction open.
-// [Options.StatementTimeout] bounds a statement and all its rows. [Options.Snapshots]
-// bounds the connections that hold snapshots, beside the pool. The pool is the
-// host's: give it at least as many connections as parts are read at once.
+// [Options.StatementTimeout] bounds a statement and all its rows; over several
+// connections that is the statement of one range. [Options.Connections] and
+// [Options.RangeBlocks] are about tables without a key, see above.
+// [Options.Snapshots] bounds the connections that hold snapshots, beside the pool.
+// The pool is the host's: give it at least as many connections as parts are read at
+// once.
 package pgsource

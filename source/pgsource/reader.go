@@ -37,7 +37,7 @@ func (v view) Open(ctx context.Context, q source.Query) (_ source.Reader, err er
 		}
 		r.counted = true
 	}
-	if r.rows, err = ses.Rows(ctx); err != nil {
+	if r.rows, err = v.rows(ctx, ses, q); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -46,7 +46,7 @@ func (v view) Open(ctx context.Context, q source.Query) (_ source.Reader, err er
 // A reader gives the rows of one query, from one snapshot.
 type reader struct {
 	ses     *session.Session
-	rows    *session.Rows
+	rows    rows
 	cancel  context.CancelFunc
 	ended   func() error // the error of Open's context
 	limiter *limit.Limiter
@@ -71,7 +71,7 @@ func (r *reader) Read(ctx context.Context, b *source.Batch) error {
 			}
 			r.row = row
 			bytes += len(row)
-			if err := r.rows.Decode(b, row, 1); err != nil {
+			if err := r.ses.Decode(b, row, 1); err != nil {
 				return err
 			}
 			b.EndRow()
@@ -100,7 +100,7 @@ func (r *reader) ReadRaw(ctx context.Context, raw *source.RawBatch) error {
 
 // Decode turns rows that were cut into cells.
 func (r *reader) Decode(raw *source.RawBatch, b *source.Batch) error {
-	if err := r.rows.Decode(b, raw.Data, raw.Len()); err != nil {
+	if err := r.ses.Decode(b, raw.Data, raw.Len()); err != nil {
 		return err
 	}
 	return b.SetLen(raw.Len())

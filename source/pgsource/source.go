@@ -52,6 +52,9 @@ func New(pool *pgxpool.Pool, datasets []Dataset, opts *Options) (*Source, error)
 	if s.opts.Snapshots == 0 {
 		s.opts.Snapshots = defaultSnapshots
 	}
+	if s.opts.RangeBlocks <= 0 {
+		s.opts.RangeBlocks = defaultRangeBlocks
+	}
 	s.limiter = limit.New(s.opts.RowsPerSecond, s.opts.BytesPerSecond)
 	var errs []error
 	if pool == nil {

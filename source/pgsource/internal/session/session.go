@@ -48,9 +48,12 @@ const (
 
 // A Session is one query's read-only transaction.
 type Session struct {
-	conn *pgxpool.Conn
-	pg   *pgconn.PgConn
-	q    statement.Query
+	conn     *pgxpool.Conn
+	pg       *pgconn.PgConn
+	q        statement.Query
+	schema   source.Schema // of its rows
+	decoders []wire.Decoder
+	table    int64 // the OID of a plain table without a key
 }
 
 // Options of a session.
@@ -165,6 +168,7 @@ func (s *Session) learn(ctx context.Context) error {
 			return err
 		}
 	}
+	s.schema, s.decoders = layout(s.q.Selected())
 	if t.Plain != "" && len(t.Key) == 0 {
 		return s.learnStored(ctx)
 	}
@@ -190,13 +194,13 @@ func (s *Session) typeName(oid uint32) string {
 // learnStored finds out whether rows lie in a table and can be read as they do.
 func (s *Session) learnStored(ctx context.Context) error {
 	st := new(statement.Statement)
-	st.Write("select relkind in ('r', 'p', 'm') from pg_catalog.pg_class where oid = ")
+	st.Write("select (relkind in ('r', 'p', 'm'))::int::bigint, oid::bigint from pg_catalog.pg_class where oid = ")
 	st.Arg("regclass", s.q.Plain)
-	b, err := s.read(ctx, st, statement.Column{Field: source.Field{Name: "stored", Kind: source.Bool}, Decode: boolDecoder})
+	found, err := s.counts(ctx, st, "stored", "oid")
 	if err != nil {
 		return err
 	}
-	s.q.Stored = b.Len() == 1 && b.Col(0).Bools()[0]
+	s.q.Stored, s.table = found[0] == 1, found[1]
 	if !s.q.Stored {
 		return nil
 	}
@@ -207,10 +211,7 @@ func (s *Session) learnStored(ctx context.Context) error {
 	return nil
 }
 
-var (
-	boolDecoder  = wire.For(source.Field{Kind: source.Bool}, pgtype.BoolOID)
-	countDecoder = wire.For(source.Field{Kind: source.Int64}, pgtype.Int8OID)
-)
+var countDecoder = wire.For(source.Field{Kind: source.Int64}, pgtype.Int8OID)
 
 // query starts a statement. Its result is closed before the next one.
 func (s *Session) query(ctx context.Context, st *statement.Statement) *pgconn.ResultReader {

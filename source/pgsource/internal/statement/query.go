@@ -64,18 +64,24 @@ func (q *Query) column(name string) *Column {
 	return &c
 }
 
-// Rows returns the statement that reads the query, and its columns in order.
-func (q *Query) Rows() (*Statement, []Column, error) {
+// Selected returns the columns that the query reads, in order.
+func (q *Query) Selected() []Column {
 	var columns []Column
 	for _, name := range slices.Concat(q.Query.Columns, q.Guard) {
 		columns = append(columns, *q.column(name))
 	}
+	return columns
+}
+
+// Rows returns the statement that reads the query.
+func (q *Query) Rows() (*Statement, error) {
+	columns := q.Selected()
 	if len(columns) == 0 {
-		return nil, nil, fmt.Errorf("pgsource: dataset %q: the query asks for no column", q.Name)
+		return nil, fmt.Errorf("pgsource: dataset %q: the query asks for no column", q.Name)
 	}
 	st, err := q.selecting(columns)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	order := q.keyOrder()
 	if len(q.Key) == 0 && !q.Stored {
@@ -86,8 +92,27 @@ func (q *Query) Rows() (*Statement, []Column, error) {
 	if len(order) > 0 {
 		st.Write(" order by ", strings.Join(order, ", "))
 	}
-	return st, columns, nil
+	return st, nil
 }
+
+// Range returns the statement that reads those rows of a stored query that lie in
+// the table's blocks first ≤ block < end; a negative end is none.
+func (q *Query) Range(first, end int64) (*Statement, error) {
+	st, err := q.Rows()
+	if err != nil {
+		return nil, err
+	}
+	st.Write(" and q.ctid >= ")
+	st.Arg("tid", tid(first))
+	if end >= 0 {
+		st.Write(" and q.ctid < ")
+		st.Arg("tid", tid(end))
+	}
+	return st, nil
+}
+
+// tid is where a block begins.
+func tid(block int64) string { return "(" + strconv.FormatInt(block, 10) + ",0)" }
 
 // selecting is the statement without an order.
 func (q *Query) selecting(columns []Column) (*Statement, error) {

@@ -35,6 +35,13 @@ func (s *Statement) arg(sqlType string, value []byte) {
 	s.Write("cast($", strconv.Itoa(len(s.args)), " as ", sqlType, ")")
 }
 
+// Explain returns the statement that asks for the plan of this one, as JSON.
+func (s *Statement) Explain() *Statement {
+	st := &Statement{args: s.args}
+	st.Write("explain (format json) ", s.SQL())
+	return st
+}
+
 // AnyOf appends the comparison of an expression with one value or several.
 func (s *Statement) AnyOf(expr, sqlType string, values []string) {
 	if len(values) == 1 {
