@@ -41,7 +41,7 @@ func (f file) isTest() bool { return strings.HasSuffix(f.path, "_test.go") }
 // isProgram reports whether the file belongs to a program rather than to the
 // library: what a program may do, a library may not.
 func (f file) isProgram() bool {
-	return within(f.path, "examples") || within(f.path, "tools") || within(f.path, "internal/e2e")
+	return within(f.path, "examples") || within(f.path, "tools") || within(f.path, "internal/e2e") || within(f.path, "internal/bench")
 }
 
 // isSuite reports whether the file belongs to a conformance suite, which is test

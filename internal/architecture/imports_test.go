@@ -68,6 +68,10 @@ var rooms = []room{
 		at:    "internal/e2e/...",
 		tests: []string{compress, parquet, gocloud, sqlite, pgx, "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2"},
 	},
+	{
+		at: "internal/bench/...", own: []string{"..."},
+		outside: []string{pgx, parquet, "github.com/xuri/excelize/v2", "gonum.org/v1/plot"},
+	},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{
@@ -142,8 +146,8 @@ func checkImports(pkgs []pkg) []string {
 		}
 		c := importCheck{room: r, folder: folder, pkg: p, known: known}
 		judge := c.production
-		if within(folder, "internal/e2e") {
-			judge = c.test // Everything in that module is there for tests.
+		if within(folder, "internal/e2e") || within(folder, "internal/bench") {
+			judge = c.test // These modules are there to test and to measure.
 		}
 		for _, imported := range p.Imports {
 			problems = append(problems, judge(imported)...)

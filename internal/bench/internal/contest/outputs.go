@@ -1,0 +1,137 @@
+package contest
+
+import "github.com/exportyard/exportyard/internal/bench/internal/task"
+
+// The names of cases that targets speak of.
+const (
+	ours       = "exportyard"
+	overSQL    = "exportyard over database/sql"
+	fromMemory = "exportyard, rows in memory"
+	naiveGo    = "naive Go"
+	plainPsql  = "psql"
+	duck       = "DuckDB"
+	excel      = "excelize, rows in memory"
+)
+
+// XLSXRows is how many rows a workbook has at most.
+const XLSXRows = 300_000
+
+var (
+	// textMemory and parquetMemory are what an export holds at most.
+	textMemory    = Limit{64, 40}
+	parquetMemory = Limit{192, 96}
+	// textMallocs are allocations a row.
+	textMallocs = Limit{0.05, 0.01}
+)
+
+// Outputs are all of them.
+func Outputs() []Output { return append(csvOutputs(), otherOutputs()...) }
+
+func csvOutputs() []Output {
+	return []Output{
+		{
+			Name: "csv", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "csv"}), naive("csv", ""), psql("", ""), duckdb("format csv, header")),
+			Targets: []Target{{ours, naiveGo, 1.6, 2.3}, {ours, plainPsql, 1.2, 1.9}},
+		},
+		{
+			Name: "csv.gz", Memory: textMemory, Mallocs: textMallocs,
+			Cases: with(tables(task.Task{Format: "csv", Codec: "gzip"}), sqlsource("csv", "gzip"),
+				naive("csv", "gzip"), psql("gzip", "gzip", "-6"), psql("pigz", "pigz", "-6", "-p2"), duckdb("format csv, header, compression gzip")),
+			Targets: []Target{
+				{ours, naiveGo, 3.0, 4.5},
+				{ours, "psql, gzip -6", 2.6, 3.8},
+				{ours, "psql, pigz -6 -p2", 1.6, 2.4},
+				{ours, duck, 3.0, 5},
+				{overSQL, naiveGo, 1.8, 2.5},
+			},
+			Sizes: []Size{{Ours: ours, Peer: "psql, gzip -6", Must: 1.02}},
+		},
+		{
+			Name: "csv.gz-1", Memory: textMemory, Mallocs: textMallocs,
+			Cases: with(tables(task.Task{Format: "csv", Codec: "gzip", Level: 1}),
+				psql("gzip", "gzip", "-1"), psql("pigz", "pigz", "-1", "-p2"), psql("isal", "igzip", "-1")),
+			Targets: []Target{
+				{ours, "psql, gzip -1", 1.6, 2.3},
+				{ours, "psql, pigz -1 -p2", 1.25, 1.8},
+				{ours, "psql, igzip -1", 1.1, 1.6},
+			},
+			Sizes: []Size{{Ours: ours, Peer: "psql, gzip -1", Must: 1}},
+		},
+		{
+			Name: "csv.zst", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "csv", Codec: "zstd"}), psql("zstd", "zstd", "-3"), duckdb("format csv, header, compression zstd")),
+			Targets: []Target{{ours, "psql, zstd -3", 0.95, 1.3}, {ours, duck, 0.85, 1.2}},
+			Sizes:   []Size{{Ours: ours, Peer: "psql, zstd -3", Must: 1.06}},
+		},
+	}
+}
+
+func otherOutputs() []Output {
+	return []Output{
+		{
+			Name: "ndjson", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "ndjson"}), naive("ndjson", ""), duckdb("format json")),
+			Targets: []Target{{ours, naiveGo, 1.7, 2.8}},
+		},
+		{
+			Name: "ndjson.gz", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "ndjson", Codec: "gzip"}), naive("ndjson", "gzip"), duckdb("format json, compression gzip")),
+			Targets: []Target{{ours, naiveGo, 3, 5}, {ours, duck, 3.5, 6}},
+		},
+		{
+			Name: "parquet", Memory: parquetMemory,
+			Cases:   with(tables(task.Task{Format: "parquet"}), naive("parquet", ""), duckdb("format parquet, compression snappy")),
+			Targets: []Target{{ours, naiveGo, 1.6, 2.2}},
+			Sizes:   []Size{{Ours: ours, Peer: naiveGo, Must: 0.5}, {Ours: ours, Peer: duck, Must: 1.2, Aim: 1}},
+		},
+		{
+			Name: "json", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "json"}), naive("json", "")),
+			Targets: []Target{{ours, naiveGo, 4, 5.5}},
+		},
+		{
+			Name: "json.gz", Memory: textMemory, Mallocs: textMallocs,
+			Cases:   with(tables(task.Task{Format: "json", Codec: "gzip"}), naive("json", "gzip")),
+			Targets: []Target{{ours, naiveGo, 4.5, 6}},
+		},
+		{
+			Name: "xlsx", Memory: textMemory,
+			Cases: with(tables(task.Task{Format: "xlsx"}),
+				Case{Name: fromMemory, Group: Ours, Task: &task.Task{Kind: task.Ours, Source: task.Memory, Format: "xlsx"}},
+				Case{Name: excel, Group: Excelize, Task: &task.Task{Kind: task.Excelize, Source: task.Memory, Format: "xlsx"}}),
+			Targets: []Target{{fromMemory, excel, 4, 8}},
+		},
+	}
+}
+
+// tables are our exports of the table: a case for each way to read it.
+func tables(t task.Task) []Case {
+	t.Kind, t.Source = task.Ours, task.PostgreSQL
+	return []Case{{Name: ours, Group: Ours, Task: &t}}
+}
+
+func with(cases []Case, more ...Case) []Case { return append(cases, more...) }
+
+func sqlsource(format, codec string) Case {
+	return Case{Name: overSQL, Group: Ours, Task: &task.Task{Kind: task.Ours, Source: task.DatabaseSQL, Format: format, Codec: codec}}
+}
+
+func naive(format, codec string) Case {
+	return Case{Name: naiveGo, Group: Naive, Task: &task.Task{Kind: task.Naive, Source: task.DatabaseSQL, Format: format, Codec: codec}}
+}
+
+func psql(pack string, command ...string) Case {
+	c := Case{Name: plainPsql, Group: Psql, Psql: &Pipe{Package: pack}}
+	if len(command) == 0 || command[0] == "" {
+		return c
+	}
+	c.Psql.Command = command
+	c.Name += ","
+	for _, word := range command {
+		c.Name += " " + word
+	}
+	return c
+}
+
+func duckdb(options string) Case { return Case{Name: duck, Group: DuckDB, DuckDB: options} }
