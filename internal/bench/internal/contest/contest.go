@@ -122,7 +122,7 @@ func Words(all []Output) (words []string) {
 }
 
 // Parallel reports whether a case of ours reads the table by several connections.
-func (c Case) Parallel() bool { return c.Task != nil && c.Task.Ranges > 1 }
+func (c Case) Parallel() bool { return c.Task != nil && c.Task.Connections > 1 }
 
 // PerRow reports whether a case of ours promises to allocate nothing for a row,
 // which a driver of database/sql does not let it.

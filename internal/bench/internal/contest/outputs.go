@@ -1,6 +1,10 @@
 package contest
 
-import "github.com/exportyard/exportyard/internal/bench/internal/task"
+import (
+	"fmt"
+
+	"github.com/exportyard/exportyard/internal/bench/internal/task"
+)
 
 // The names of cases that targets speak of.
 const (
@@ -105,10 +109,21 @@ func otherOutputs() []Output {
 	}
 }
 
-// tables are our exports of the table: a case for each way to read it.
-func tables(t task.Task) []Case {
-	t.Kind, t.Source = task.Ours, task.PostgreSQL
-	return []Case{{Name: ours, Group: Ours, Task: &t}}
+// connections are the ways to read the table: by how many connections at once.
+var connections = []int{1, 2}
+
+// tables are our exports of the table, a case for each way to read it.
+func tables(t task.Task) (cases []Case) {
+	for _, n := range connections {
+		one := t
+		one.Kind, one.Source, one.Connections = task.Ours, task.PostgreSQL, n
+		c := Case{Name: ours, Group: Ours, Task: &one}
+		if n > 1 {
+			c.Name += fmt.Sprintf(", %d connections", n)
+		}
+		cases = append(cases, c)
+	}
+	return cases
 }
 
 func with(cases []Case, more ...Case) []Case { return append(cases, more...) }

@@ -140,7 +140,7 @@ func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir st
 		t.Table = usage.SmallTable
 	}
 	if r.Profiles != "" && t.Kind == task.Ours {
-		t.Profile = filepath.Join(r.Profiles, fmt.Sprintf("%s-%s-%d.cpu", o.Name, t.Source, t.Ranges))
+		t.Profile = filepath.Join(r.Profiles, fmt.Sprintf("%s-%s-%d.cpu", o.Name, t.Source, t.Connections))
 	}
 	text, err := json.Marshal(t)
 	if err != nil {

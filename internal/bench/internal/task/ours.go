@@ -113,7 +113,7 @@ func (t Task) source(ctx context.Context) (source.Source, func(), error) {
 			return nil, nil, err
 		}
 		src, err := pgsource.New(pool, []pgsource.Dataset{{Name: usage.Table, Table: t.Table, Unguarded: true, Fields: formattest.UsageSchema()}},
-			&pgsource.Options{OmitCount: true})
+			&pgsource.Options{OmitCount: true, Connections: t.Connections})
 		return src, pool.Close, err
 	case DatabaseSQL:
 		db, err := sql.Open("pgx", t.DSN)

@@ -37,8 +37,8 @@ type Task struct {
 	Codec string
 	// Level of the codec; 0 is its default.
 	Level int
-	// Ranges is how many connections read ranges of the table at once; 0 is one.
-	Ranges int
+	// Connections is how many read ranges of the table at once.
+	Connections int
 	// Folder is where the file goes.
 	Folder string
 	// Profile is where to leave a CPU profile; empty for none.
