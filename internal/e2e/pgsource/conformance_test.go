@@ -25,7 +25,9 @@ type store struct {
 	types map[source.Kind]string
 	// index also makes the primary key and an index of the time.
 	index bool
-	opts  *pgsource.Options
+	// wide makes rows of 3 kB, so that even small tables have several blocks.
+	wide bool
+	opts *pgsource.Options
 }
 
 var stores = map[string]store{
@@ -34,6 +36,7 @@ var stores = map[string]store{
 	"other types": {types: map[source.Kind]string{
 		source.Bool: "integer", source.UUID: "text", source.JSON: "text", source.Timestamp: "timestamp",
 	}, opts: &pgsource.Options{OmitCount: true}},
+	"ranges":     {wide: true, opts: &pgsource.Options{Connections: 3, RangeBlocks: 1}},
 	"more types": {index: true, types: map[source.Kind]string{source.UUID: "bytea", source.String: "varchar"}},
 }
 
@@ -117,7 +120,13 @@ func (s store) create(t testing.TB, pool *pgxpool.Pool, table sourcetest.Table) 
 	if s.index && len(d.Key) > 0 {
 		columns = append(columns, "primary key ("+quote(strings.Join(d.Key, `","`))+")")
 	}
+	if s.wide {
+		columns = append(columns, "width text default repeat('x', 3000)")
+	}
 	exec(t, pool, "create table "+quote(d.Name)+" ("+strings.Join(columns, ", ")+")")
+	if s.wide {
+		exec(t, pool, "alter table "+quote(d.Name)+" alter column width set storage plain")
+	}
 	if s.index && d.Time != "" {
 		exec(t, pool, "create index on "+quote(d.Name)+" ("+quote(d.Tenant)+", "+quote(d.Time)+")")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/internal/e2e/server"
 	"github.com/exportyard/exportyard/source"
 	"github.com/exportyard/exportyard/source/pgsource"
@@ -430,6 +432,53 @@ func TestRanges_SmallPools(t *testing.T) {
 		}
 		readers.Wait()
 		require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond)
+	}
+}
+
+// While four writers move money, what four connections read of one table at once
+// adds up to the same sum every time, on a job's snapshot and on the read's own.
+func TestR19_Ranges(t *testing.T) {
+	t.Parallel()
+	turns := 10
+	if os.Getenv("EXPORTYARD_FULL") != "" {
+		turns = 50
+	}
+	for _, shared := range []bool{true, false} {
+		t.Run(fmt.Sprint("shared snapshot ", shared), func(t *testing.T) {
+			t.Parallel()
+			pool, dsn := server.StartPostgresPool(t)
+			bank(t, pool)
+			exec(t, pool, "alter table accounts set (fillfactor = 10)")
+			exec(t, pool, "vacuum full accounts") // two hundred blocks
+			w := watch(t, dsn, nil)
+			datasets, err := pgsource.Discover(t.Context(), w.Pool, &pgsource.DiscoverOptions{TenantColumn: "org"})
+			require.NoError(t, err)
+			datasets[0].Key = nil
+			src, err := pgsource.New(w.Pool, datasets, &pgsource.Options{Connections: 4, RangeBlocks: 8})
+			require.NoError(t, err)
+			read := source.Source(src)
+			if !shared {
+				read = struct {
+					source.Source
+					source.Counter
+				}{src, src}
+			}
+			y := newYard(t, read, func(c *export.Config) { c.Parts = 1 })
+			moved := trade(t, pool)
+			fanned := 0
+			for turn := range turns {
+				before, acquired := moved.Load(), w.acquired.Load()
+				rows, cents, m := y.total()
+				require.Equal(t, accounts, rows, "turn %d", turn)
+				require.EqualValues(t, accounts*perHead*100, cents, "turn %d", turn)
+				require.Equal(t, shared, m.AsOf.Snapshot != "")
+				if w.acquired.Load() >= acquired+4 {
+					fanned++
+				}
+				require.Eventually(t, func() bool { return moved.Load() > before }, time.Minute, time.Millisecond)
+			}
+			require.Positive(t, fanned)
+		})
 	}
 }
 
