@@ -14,6 +14,8 @@ import (
 type Output struct {
 	// Name is what -only calls it.
 	Name string
+	// Part is what -only calls several outputs, and empty where there is one.
+	Part string
 	// ByCPU compares the seconds of the programs' CPU and not those of the clock.
 	ByCPU bool
 	// Cases are who makes it.
@@ -36,9 +38,14 @@ type Case struct {
 	// the server and so on, is filled in when it runs.
 	Task *task.Task
 	// Psql is what psql's \copy is piped into, nothing for a file as it is.
-	Psql *Pipe
-	// DuckDB are the options of its COPY.
-	DuckDB string
+	Psql   *Pipe
+	DuckDB Copy
+}
+
+// A Copy is a COPY of DuckDB: its options, and how many threads it has.
+type Copy struct {
+	Options string
+	Threads int
 }
 
 // A Pipe is a compressor's command line, and the package of Debian that has it.
@@ -46,6 +53,9 @@ type Pipe struct {
 	Command []string
 	Package string
 }
+
+// Encoders is the part of the outputs that are encoders alone.
+const Encoders = "encoders"
 
 // A Group is whose programs they are, as -only calls them.
 type Group string
@@ -79,25 +89,24 @@ type Size struct {
 // A Limit is a gate and an aim.
 type Limit struct{ Must, Aim float64 }
 
-// Select returns the outputs and cases that are named: by outputs' names, by
-// groups, or both; all when nothing is named. Among the names others may know
-// there is also extra.
-func Select(all []Output, only []string, extra ...string) ([]Output, error) {
+// Select returns the outputs and cases that are named: by outputs, by groups, or
+// both; all when nothing is named.
+func Select(all []Output, only []string) ([]Output, error) {
 	var names []string
 	var groups []Group
 	for _, word := range only {
 		switch {
 		case slices.Contains(Groups, Group(word)):
 			groups = append(groups, Group(word))
-		case slices.ContainsFunc(all, func(o Output) bool { return o.Name == word }), slices.Contains(extra, word):
+		case slices.Contains(Words(all), word):
 			names = append(names, word)
 		default:
-			return nil, fmt.Errorf("nothing is called %q: choose among %s", word, strings.Join(append(Words(all), extra...), ", "))
+			return nil, fmt.Errorf("nothing is called %q: choose among %s", word, strings.Join(Words(all), ", "))
 		}
 	}
 	var out []Output
 	for _, o := range all {
-		if len(names) > 0 && !slices.Contains(names, o.Name) {
+		if len(names) > 0 && !slices.Contains(names, o.Name) && !slices.Contains(names, o.Part) {
 			continue
 		}
 		o.Cases = slices.DeleteFunc(slices.Clone(o.Cases), func(c Case) bool {
@@ -115,6 +124,7 @@ func Words(all []Output) (words []string) {
 	for _, o := range all {
 		words = append(words, o.Name)
 	}
+	words = append(words, Encoders)
 	for _, g := range Groups {
 		words = append(words, string(g))
 	}

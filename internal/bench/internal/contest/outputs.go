@@ -2,6 +2,7 @@ package contest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/exportyard/exportyard/internal/bench/internal/task"
 )
@@ -14,11 +15,16 @@ const (
 	naiveGo    = "naive Go"
 	plainPsql  = "psql"
 	duck       = "DuckDB"
+	duckWriter = "DuckDB's writer, one thread"
 	excel      = "excelize, rows in memory"
 )
 
-// XLSXRows is how many rows a workbook has at most.
-const XLSXRows = 300_000
+// XLSXRows is how many rows a workbook has at most, and EncoderRows how many
+// different ones an encoder is given.
+const (
+	XLSXRows    = 300_000
+	EncoderRows = 200_000
+)
 
 var (
 	// textMemory and parquetMemory are what an export holds at most.
@@ -29,7 +35,7 @@ var (
 )
 
 // Outputs are all of them.
-func Outputs() []Output { return append(csvOutputs(), otherOutputs()...) }
+func Outputs() []Output { return slices.Concat(csvOutputs(), otherOutputs(), encoderOutputs()) }
 
 func csvOutputs() []Output {
 	return []Output{
@@ -109,6 +115,31 @@ func otherOutputs() []Output {
 	}
 }
 
+// encoderOutputs have rows in memory become files that nobody keeps, compared by
+// the CPU that a row takes.
+func encoderOutputs() []Output {
+	return []Output{
+		encoders("csv", "encoding/csv", 4, 6),
+		encoders("ndjson", "encoding/json", 6, 10),
+		encoders("parquet", "GenericWriter", 2.5, 4, Target{ours, duckWriter, 0.6, 1}),
+	}
+}
+
+func encoders(name, naive string, must, aim float64, more ...Target) Output {
+	o := Output{
+		Name: name + "-encoder", Part: Encoders, ByCPU: true,
+		Cases: []Case{
+			{Name: ours, Group: Ours, Task: &task.Task{Kind: task.OurEncoder, Source: task.Memory, Format: name}},
+			{Name: naive, Group: Naive, Task: &task.Task{Kind: task.NaiveEncoder, Source: task.Memory, Format: name}},
+		},
+		Targets: append([]Target{{ours, naive, must, aim}}, more...),
+	}
+	if len(more) > 0 {
+		o.Cases = append(o.Cases, Case{Name: duckWriter, Group: DuckDB, DuckDB: Copy{Options: "format parquet, compression snappy", Threads: 1}})
+	}
+	return o
+}
+
 // connections are the ways to read the table: by how many connections at once.
 var connections = []int{1, 2}
 
@@ -149,4 +180,6 @@ func psql(pack string, command ...string) Case {
 	return c
 }
 
-func duckdb(options string) Case { return Case{Name: duck, Group: DuckDB, DuckDB: options} }
+func duckdb(options string) Case {
+	return Case{Name: duck, Group: DuckDB, DuckDB: Copy{Options: options, Threads: 2}}
+}

@@ -21,9 +21,6 @@ import (
 	"github.com/exportyard/exportyard/internal/bench/internal/usage"
 )
 
-// Threads is how many threads DuckDB has.
-const Threads = 2
-
 // installTimeout bounds the installation.
 const installTimeout = 5 * time.Minute
 
@@ -67,11 +64,11 @@ func New(ctx context.Context, folder string, rows int, seed uint64) (*DuckDB, er
 	return d, err
 }
 
-// Export copies the table to a file.
-func (d *DuckDB) Export(ctx context.Context, path, options string) (Result, process.Usage, error) {
+// Export copies the table to a file, with so many threads.
+func (d *DuckDB) Export(ctx context.Context, path, options string, threads int) (Result, process.Usage, error) {
 	var out bytes.Buffer
 	statement := fmt.Sprintf("copy %s to '%s' (%s)", usage.Table, path, options)
-	u, err := d.node(ctx, &out, d.database, strconv.Itoa(Threads), statement)
+	u, err := d.node(ctx, &out, d.database, strconv.Itoa(threads), statement)
 	if err != nil {
 		return Result{}, u, err
 	}

@@ -113,7 +113,7 @@ func (t *Table) find(name string) (Summary, bool) {
 	return Summary{}, false
 }
 
-// Ratio is the peer's time divided by ours; ok is false when one was not run.
+// Ratio is the peer's time for a row divided by ours; ok is false when one was not run.
 func (t *Table) Ratio(ours, peer string) (ratio float64, ok bool) {
 	a, okA := t.find(ours)
 	b, okB := t.find(peer)
@@ -123,10 +123,10 @@ func (t *Table) Ratio(ours, peer string) (ratio float64, ok bool) {
 	return t.cost(b) / t.cost(a), true
 }
 
-// cost is what an output is compared by.
+// cost is what an output is compared by: the time that a row takes.
 func (t *Table) cost(s Summary) float64 {
 	if t.Output.ByCPU {
-		return s.CPU
+		return s.CPU / s.Rows
 	}
-	return s.Wall
+	return s.Wall / s.Rows
 }

@@ -59,7 +59,7 @@ type Runner struct {
 // Missing says what to install for a case, and nothing when all is there.
 func (r *Runner) Missing(c contest.Case) string {
 	switch {
-	case c.DuckDB != "" && r.DuckDB == nil && r.NoDuckDB != nil:
+	case c.DuckDB.Threads > 0 && r.DuckDB == nil && r.NoDuckDB != nil:
 		return r.NoDuckDB.Error()
 	case c.Psql != nil && !installed("psql"):
 		return "psql is not installed: apt-get install postgresql-client"
@@ -98,7 +98,7 @@ func (r *Runner) Run(ctx context.Context, o contest.Output, c contest.Case) (s S
 		s, all, err = r.task(ctx, o, *c.Task, dir)
 	case c.Psql != nil:
 		s, all, err = r.psql(ctx, c.Psql, dir)
-	case c.DuckDB != "":
+	case c.DuckDB.Threads > 0:
 		s, all, err = r.duckdb(ctx, c.DuckDB, dir)
 	default:
 		err = fmt.Errorf("%s: nothing to run", c.Name)
@@ -126,8 +126,11 @@ func (r *Runner) Run(ctx context.Context, o contest.Output, c contest.Case) (s S
 
 // RowsOf is how many rows a case of an output has.
 func (r *Runner) RowsOf(o contest.Output) int {
-	if o.Name == "xlsx" {
+	switch {
+	case o.Name == "xlsx":
 		return min(r.Rows, contest.XLSXRows)
+	case o.Part == contest.Encoders:
+		return min(r.Rows, contest.EncoderRows)
 	}
 	return r.Rows
 }
@@ -136,7 +139,7 @@ func (r *Runner) RowsOf(o contest.Output) int {
 func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir string) (s Sample, u process.Usage, err error) {
 	t.DSN, t.Rows, t.Seed, t.Folder, t.Table = r.Server.DSN(), r.RowsOf(o), r.Seed, dir, usage.Table
 	t.Server = r.Server.PID()
-	if t.Rows < r.Rows {
+	if r.Rows > contest.XLSXRows && o.Name == "xlsx" {
 		t.Table = usage.SmallTable
 	}
 	if r.Profiles != "" && t.Kind == task.Ours {
@@ -204,9 +207,9 @@ func (r *Runner) psql(ctx context.Context, pipe *contest.Pipe, dir string) (s Sa
 }
 
 // duckdb copies its own table to a file; what is measured is that alone.
-func (r *Runner) duckdb(ctx context.Context, options, dir string) (s Sample, u process.Usage, err error) {
+func (r *Runner) duckdb(ctx context.Context, copying contest.Copy, dir string) (s Sample, u process.Usage, err error) {
 	path := filepath.Join(dir, "duckdb")
-	res, u, err := r.DuckDB.Export(ctx, path, options)
+	res, u, err := r.DuckDB.Export(ctx, path, copying.Options, copying.Threads)
 	if err != nil {
 		return s, u, err
 	}

@@ -17,7 +17,7 @@ const Variable = "EXPORTYARD_BENCH_TASK"
 
 // A Task is an export.
 type Task struct {
-	// Kind is who exports: Ours, Naive or Excelize.
+	// Kind is who exports.
 	Kind Kind
 	// Source is where the rows come from.
 	Source Source
@@ -53,6 +53,9 @@ const (
 	Ours     Kind = "ours"
 	Naive    Kind = "naive"
 	Excelize Kind = "excelize"
+	// OurEncoder and NaiveEncoder encode rows in memory and write no file.
+	OurEncoder   Kind = "our encoder"
+	NaiveEncoder Kind = "naive encoder"
 )
 
 // A Source is where rows come from.
@@ -121,6 +124,8 @@ func (t Task) run(ctx context.Context) (_ Result, err error) {
 		return t.naive(ctx)
 	case Excelize:
 		return t.excelize()
+	case OurEncoder, NaiveEncoder:
+		return t.encode()
 	}
 	return Result{}, fmt.Errorf("nobody is called %q", t.Kind)
 }
