@@ -12,12 +12,13 @@
 // # Types and limits
 //
 // Every kind is held. Int64 and Decimal are JSON numbers with all their digits,
-// a decimal with exactly its scale's: JSON sets no limit, and PostgreSQL, DuckDB,
-// Python and Java read them whole. JavaScript keeps 53 bits of a number; for it,
-// WideAsStrings writes both kinds as strings. Floats are numbers in the shortest
-// digits that read back equal; NaN, Infinity and -Infinity, which JSON does not
-// have, are strings of these names. A null is null. Times (ISO 8601), UUIDs and
-// bytes (base64) are strings, in the text of [source.AppendText].
+// a decimal with exactly its scale's: JSON sets no limit, and PostgreSQL, Python
+// and Java read them whole. JavaScript keeps 53 bits of a number, and DuckDB of one
+// with a fraction; for them, WideAsStrings writes both kinds as strings. Floats are
+// numbers in the shortest digits that read back equal, minus zero is -0.0; NaN,
+// Infinity and -Infinity, which JSON does not have, are strings of these names. A
+// null is null. Times (ISO 8601), UUIDs and bytes (base64) are strings, in the text
+// of [source.AppendText].
 //
 // A JSON cell stands in the file as the value that it is, verbatim, except that
 // in Lines a line break between its tokens becomes a space. The JSON value null

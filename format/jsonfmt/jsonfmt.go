@@ -9,15 +9,15 @@ import (
 
 // Lines makes NDJSON files: an object and a line feed for each row.
 type Lines struct {
-	// WideAsStrings writes Int64 and Decimal cells as strings, for readers in
-	// JavaScript. Default: as numbers with every digit.
+	// WideAsStrings writes Int64 and Decimal cells as strings, for JavaScript and
+	// DuckDB. Default: as numbers with every digit.
 	WideAsStrings bool
 }
 
 // Document makes JSON files: an array of objects, or several in one object.
 type Document struct {
-	// WideAsStrings writes Int64 and Decimal cells as strings, for readers in
-	// JavaScript. Default: as numbers with every digit.
+	// WideAsStrings writes Int64 and Decimal cells as strings, for JavaScript and
+	// DuckDB. Default: as numbers with every digit.
 	WideAsStrings bool
 }
 

@@ -74,6 +74,7 @@ func TestD9_Values(t *testing.T) {
 		{"int64", source.Int64, "-9223372036854775808", `-9223372036854775808`, `"-9223372036854775808"`},
 		{"decimal", source.Decimal(38, 4), "9999999999999999999999999999999999.5000", `9999999999999999999999999999999999.5000`, `"9999999999999999999999999999999999.5000"`},
 		{"float", source.Float64, "1e-07", `1e-07`, ""},
+		{"minus zero", source.Float64, "-0", `-0.0`, ""},
 		{"not a number", source.Float64, "NaN", `"NaN"`, ""},
 		{"infinity", source.Float64, "Infinity", `"Infinity"`, ""},
 		{"less than all", source.Float64, "-Infinity", `"-Infinity"`, ""},

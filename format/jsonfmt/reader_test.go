@@ -122,6 +122,9 @@ func (r reader) cell(raw json.RawMessage, kind source.Kind) (cell formattest.Cel
 			return number(raw)
 		}
 	case source.Float64:
+		if text == "-0.0" {
+			return formattest.Cell{Text: "-0"}, nil
+		}
 		if raw[0] != '"' {
 			return number(raw)
 		}

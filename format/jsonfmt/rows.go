@@ -110,9 +110,14 @@ func (r *rows) AppendRows(dst []byte, batch *source.Batch) (_ []byte, err error)
 	return dst, nil
 }
 
+// appendFloat writes minus zero with a point, since readers that make an integer
+// of a number without one lose its sign.
 func appendFloat(dst []byte, x float64) []byte {
-	if math.IsNaN(x) || math.IsInf(x, 0) {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
 		return append(source.AppendFloat(append(dst, '"'), x), '"')
+	case x == 0 && math.Signbit(x):
+		return append(dst, "-0.0"...)
 	}
 	return source.AppendFloat(dst, x)
 }
