@@ -5,15 +5,12 @@ package parquet_test
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,44 +18,13 @@ import (
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/parquetfmt"
+	"github.com/exportyard/exportyard/internal/e2e/readback"
 	"github.com/exportyard/exportyard/source"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if dir, err := install(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(readback.Main(m)) }
 
-// install puts the reader into a folder of its own, once.
-var install = sync.OnceValues(func() (string, error) {
-	if _, err := exec.LookPath("node"); err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "exportyard-e2e-parquet-")
-	if err != nil {
-		return "", err
-	}
-	for _, name := range []string{"package.json", "package-lock.json", "read.mjs"} {
-		data, err := os.ReadFile(name)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), data, 0o600)
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-	npm := exec.Command("npm", "ci", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if out, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w\n%s", err, out)
-	}
-	return dir, nil
-})
-
-// A content is what read.mjs prints.
+// A content is what parquet.mjs prints.
 type content struct {
 	Rows      int
 	RowGroups int
@@ -82,21 +48,8 @@ type column struct {
 // columns.
 func read(t *testing.T, file string, lookups ...string) content {
 	t.Helper()
-	dir, err := install()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			require.NoError(t, err, "CI has Node.js")
-		}
-		t.Skipf("needs Node.js and npm to install the reader: %v", err)
-	}
-	node := exec.CommandContext(t.Context(), "node", append([]string{"read.mjs", file}, lookups...)...)
-	node.Dir = dir
-	var stderr strings.Builder
-	node.Stderr = &stderr
-	out, err := node.Output()
-	require.NoError(t, err, "%s", &stderr)
 	var c content
-	require.NoError(t, json.Unmarshal(out, &c))
+	readback.Node(t, &c, "parquet.mjs", append([]string{file}, lookups...)...)
 	return c
 }
 

@@ -1,7 +1,7 @@
 // Reads a Parquet file and prints what is in it as one JSON value: the columns,
 // and every cell as the file stores it, without interpretation.
 //
-//   node read.mjs FILE [COLUMN...]
+//   node parquet.mjs FILE [COLUMN...]
 //
 // For each COLUMN it also looks up every value of the column with a filter,
 // which skips row groups by their bounds, and counts the rows that the filter
