@@ -16,7 +16,8 @@ type options struct {
 	rows, rounds int
 	seed         uint64
 	dir          string
-	json         string
+	json, svg    string
+	md           string
 	profiles     string
 	outputs      []contest.Output
 }
@@ -35,6 +36,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&only, "only", "", "what to run, separated by commas: outputs ("+strings.Join(contest.Words(contest.Outputs()), ", ")+")")
 	flags.StringVar(&o.dir, "dir", "", "folder for the files that are written; default: "+defaultFolder+", which is memory, so that the disk is not measured")
 	flags.StringVar(&o.json, "json", "", "file for the figures of every run")
+	flags.StringVar(&o.svg, "svg", "", "file for a chart of the ratios")
+	flags.StringVar(&o.md, "md", "", "document whose tables of figures are to be replaced")
 	flags.StringVar(&o.profiles, "profiles", "", "folder for CPU profiles of our runs")
 	if err := flags.Parse(args); err != nil {
 		return nil, err

@@ -30,9 +30,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tables, err := o.measure(ctx, stderr)
+	m, tables, err := o.measure(ctx, stderr)
 	if err != nil {
 		return err
 	}
-	return o.report(tables, stdout)
+	return o.report(m, tables, stdout)
 }

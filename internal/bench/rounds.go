@@ -18,23 +18,23 @@ import (
 )
 
 // measure makes the data and runs every case, round by round.
-func (o *options) measure(ctx context.Context, log io.Writer) (_ []*report.Table, err error) {
+func (o *options) measure(ctx context.Context, log io.Writer) (m machine, tables []*report.Table, err error) {
 	if err := process.Supported(); err != nil {
-		return nil, err
+		return m, nil, err
 	}
 	folder, err := os.MkdirTemp(o.dir, "exportyard-bench-")
 	if err != nil {
-		return nil, err
+		return m, nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	begin := time.Now()
 	db, err := server.Start(ctx, o.rows)
 	if err != nil {
-		return nil, err
+		return m, nil, err
 	}
 	defer db.Stop()
 	if err := db.Load(ctx, o.rows, contest.XLSXRows, o.seed); err != nil {
-		return nil, fmt.Errorf("load the table: %w", err)
+		return m, nil, fmt.Errorf("load the table: %w", err)
 	}
 	logf(log, "%d rows are loaded in %.1f s\n", o.rows, time.Since(begin).Seconds())
 	r := &runner.Runner{Server: db, Rows: o.rows, Seed: o.seed, Folder: folder, Profiles: o.profiles}
@@ -43,8 +43,8 @@ func (o *options) measure(ctx context.Context, log io.Writer) (_ []*report.Table
 			logf(log, "DuckDB is left out: %v\n", r.NoDuckDB)
 		}
 	}
-	tables := newTables(o.outputs, r)
-	return tables, o.play(ctx, r, tables, log)
+	m, tables = describe(ctx, db), newTables(o.outputs, r)
+	return m, tables, o.play(ctx, r, tables, log)
 }
 
 // wants reports whether a case of the group is to be run.
@@ -84,7 +84,7 @@ func (o *options) play(ctx context.Context, r *runner.Runner, tables []*report.T
 				return fmt.Errorf("%s, %s: %w", step.table.Name, step.series.Name, err)
 			}
 			step.series.Samples = append(step.series.Samples, sample)
-			logf(log, "round %d  %-10s %-28s %7.2f s  CPU %6.2f + %5.2f s  %5.0f MB  others %.2f%s\n", round+1, step.table.Name, step.series.Name,
+			logf(log, "round %d  %-15s %-28s %7.2f s  CPU %6.2f + %5.2f s  %5.0f MB  others %.2f%s\n", round+1, step.table.Name, step.series.Name,
 				sample.Wall, sample.CPU, sample.Server, float64(sample.Peak)/1e6, sample.Others, disturbed(sample))
 		}
 	}

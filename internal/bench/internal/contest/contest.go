@@ -134,8 +134,8 @@ func Words(all []Output) (words []string) {
 // Parallel reports whether a case of ours reads the table by several connections.
 func (c Case) Parallel() bool { return c.Task != nil && c.Task.Connections > 1 }
 
-// PerRow reports whether a case of ours promises to allocate nothing for a row,
-// which a driver of database/sql does not let it.
-func (c Case) PerRow() bool {
+// FromServer reports whether a case of ours reads PostgreSQL by its own protocol, and
+// promises to allocate nothing for a row.
+func (c Case) FromServer() bool {
 	return c.Task != nil && c.Task.Kind == task.Ours && c.Task.Source == task.PostgreSQL
 }

@@ -78,7 +78,7 @@ func (t *Table) Write(w io.Writer) error {
 func (t *Table) figures() grid {
 	header := []string{"case", "clean/runs", "wall s (min)", "client CPU s", "server CPU s", "peak MB", "out MB", "krows/s", "allocs/row", "count + read-back s", "others, cores"}
 	if t.Output.ByCPU {
-		header = []string{"case", "clean/runs", "CPU ns/row", "krows per CPU s", "allocs/row", "B/row", "peak MB", "others, cores"}
+		header = []string{"case", "clean/runs", "CPU ns/row", "krows per CPU s", "allocs/row", "B/row", "others, cores"}
 	}
 	var ours []string
 	for _, s := range t.Series {
@@ -125,7 +125,7 @@ func (sum Summary) wallRow(s *Series) []string {
 func (sum Summary) cpuRow(s *Series) []string {
 	return []string{
 		s.Name, fmt.Sprintf("%d/%d", sum.Clean, sum.Runs), fmt.Sprintf("%.0f", sum.CPU/sum.Rows*1e9), fmt.Sprintf("%.0f", sum.Rows/sum.CPU/1000),
-		sum.mallocs(), fmt.Sprintf("%.0f", sum.Bytes*1e6/sum.Rows), fmt.Sprintf("%.0f", sum.Peak), fmt.Sprintf("%.2f", sum.Others),
+		sum.mallocs(), fmt.Sprintf("%.0f", sum.Bytes*1e6/sum.Rows), fmt.Sprintf("%.2f", sum.Others),
 	}
 }
 

@@ -103,6 +103,26 @@ func Median(values []float64) float64 {
 	return v[len(v)/2]
 }
 
+// First is the case of ours that is compared unless a rule says otherwise: the one
+// that a target names, or the first.
+func (t *Table) First() string {
+	if len(t.Output.Targets) > 0 {
+		return t.Output.Targets[0].Ours
+	}
+	return t.Output.Cases[0].Name
+}
+
+// FirstInParallel is the same export over several connections, empty for none.
+func (t *Table) FirstInParallel() string {
+	first := slices.IndexFunc(t.Output.Cases, func(c contest.Case) bool { return c.Name == t.First() })
+	for _, s := range t.Series {
+		if s.Case.Parallel() && first >= 0 && t.Output.Cases[first].FromServer() {
+			return s.Name
+		}
+	}
+	return ""
+}
+
 // find returns the sums of a case by its name.
 func (t *Table) find(name string) (Summary, bool) {
 	for _, s := range t.Series {

@@ -9,7 +9,7 @@ import (
 // A Verdict is what came of one rule.
 type Verdict struct {
 	Output string `json:"output"`
-	// Rule in words: "1.6x naive Go".
+	// Rule in words: "exportyard: at least 1.6x as fast as naive Go".
 	Rule string `json:"rule"`
 	// Figure is what was measured.
 	Figure string `json:"figure"`
@@ -26,7 +26,7 @@ func (t *Table) Verdicts() (all []Verdict) {
 	o := t.Output
 	for _, target := range o.Targets {
 		if ratio, ok := t.Ratio(target.Ours, target.Peer); ok {
-			v := t.verdict(fmt.Sprintf("%s: %s of %s", target.Ours, times(target.Must), target.Peer), times(ratio), ratio >= target.Must)
+			v := t.verdict(fmt.Sprintf("%s: at least %s as fast as %s", target.Ours, times(target.Must), target.Peer), times(ratio), ratio >= target.Must)
 			v.aim(times(target.Aim), target.Aim > 0, ratio >= target.Aim || t.faster(target))
 			all = append(all, v)
 		}
@@ -51,7 +51,7 @@ func (t *Table) Verdicts() (all []Verdict) {
 			v.aim(fmt.Sprintf("%g MB", l.Aim), l.Aim > 0, sum.Peak <= l.Aim)
 			all = append(all, v)
 		}
-		if l := o.Mallocs; l.Must > 0 && s.Case.PerRow() {
+		if l := o.Mallocs; l.Must > 0 && s.Case.FromServer() {
 			v := t.verdict(fmt.Sprintf("%s: less than %g allocations a row", s.Name, l.Must), fmt.Sprintf("%.4f", sum.Mallocs), sum.Mallocs < l.Must)
 			v.aim(fmt.Sprintf("%g", l.Aim), l.Aim > 0, sum.Mallocs < l.Aim)
 			all = append(all, v)
@@ -60,17 +60,11 @@ func (t *Table) Verdicts() (all []Verdict) {
 	return all
 }
 
-// faster reports whether another way of ours to read the table reaches the aim,
+// faster reports whether the same export over several connections reaches the aim,
 // which the aims allow.
 func (t *Table) faster(target contest.Target) bool {
-	for _, s := range t.Series {
-		if s.Case.Parallel() && t.Output.Cases[0].Name == target.Ours {
-			if ratio, ok := t.Ratio(s.Name, target.Peer); ok && ratio >= target.Aim {
-				return true
-			}
-		}
-	}
-	return false
+	ratio, ok := t.Ratio(t.FirstInParallel(), target.Peer)
+	return ok && target.Ours == t.First() && ratio >= target.Aim
 }
 
 func (t *Table) verdict(rule, figure string, must bool) Verdict {
