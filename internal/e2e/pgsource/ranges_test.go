@@ -99,10 +99,11 @@ func TestRanges_SameBytes(t *testing.T) {
 			change: "update logs set line = repeat(n::text, 300000) where n % 5 = 0",
 		},
 	}
-	for _, tt := range tests {
+	_, dsn := server.StartPostgresPool(t)
+	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pool, _ := server.StartPostgresPool(t)
+			pool := newPool(t, schema(t, dsn, i)+" pool_max_conns=8")
 			logs(t, pool, tt.rows)
 			for _, sql := range splitStatements(tt.change) {
 				exec(t, pool, sql)
@@ -129,6 +130,14 @@ func TestRanges_SameBytes(t *testing.T) {
 			require.Empty(t, cmp.Diff(want, got))
 		})
 	}
+}
+
+// schema makes a schema of a test's own and returns how to connect to it.
+func schema(t testing.TB, dsn string, i int) string {
+	t.Helper()
+	name := fmt.Sprint("s", i)
+	exec(t, newPool(t, dsn), "create schema "+name)
+	return dsn + " search_path=" + name
 }
 
 // A watched pool knows how often a connection was asked of it.
@@ -185,10 +194,12 @@ func TestRanges_WhereTheyPay(t *testing.T) {
 		{name: "partitions", opts: pgsource.Options{Connections: 3, RangeBlocks: 1}, change: "alter table logs rename to kept; create table logs (like kept) partition by list (org); alter table logs attach partition kept default", want: 1},
 		{name: "children", opts: pgsource.Options{Connections: 3, RangeBlocks: 1}, change: "create table more () inherits (logs); insert into more select * from logs", want: 1},
 	}
-	for _, tt := range tests {
+	_, dsn := server.StartPostgresPool(t)
+	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pool, dsn := server.StartPostgresPool(t)
+			dsn := schema(t, dsn, i)
+			pool := newPool(t, dsn)
 			logs(t, pool, 6000)
 			for _, sql := range splitStatements(tt.change) {
 				exec(t, pool, sql)
@@ -433,6 +444,17 @@ func TestRanges_SmallPools(t *testing.T) {
 		readers.Wait()
 		require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, 10*time.Second, time.Millisecond)
 	}
+}
+
+// Rows are paced as they are handed out, however many connections bring them.
+func TestD12_RangesReadRate(t *testing.T) {
+	t.Parallel()
+	pool, _ := server.StartPostgresPool(t)
+	logs(t, pool, 6000)
+	src := logSource(t, pool, &pgsource.Options{Connections: 3, RangeBlocks: 1, RowsPerSecond: 8000})
+	begin := time.Now()
+	cuts(t, src, allLogs, 100, 0)
+	require.GreaterOrEqual(t, time.Since(begin), 500*time.Millisecond)
 }
 
 // While four writers move money, what four connections read of one table at once

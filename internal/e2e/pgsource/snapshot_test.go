@@ -77,7 +77,8 @@ func trade(t testing.TB, pool *pgxpool.Pool) (moved *atomic.Int64) {
 // A yard is an engine over a source.
 type yard struct {
 	*export.Engine
-	t testing.TB
+	t    testing.TB
+	disk *memsink.Sink
 }
 
 func newYard(t testing.TB, src source.Source, change func(*export.Config)) *yard {
@@ -97,7 +98,7 @@ func newYard(t testing.TB, src source.Source, change func(*export.Config)) *yard
 	done := make(chan error, 1)
 	go func() { done <- engine.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
-	return &yard{Engine: engine, t: t}
+	return &yard{Engine: engine, t: t, disk: disk}
 }
 
 // total exports everything and returns the sum of the balances.

@@ -28,6 +28,7 @@ type table struct {
 	cut  atomic.Int64 // rows
 	open atomic.Int64 // rows of ranges that are not closed
 	end  atomic.Int64 // connections that were ended
+	late atomic.Int64 // ranges closed while there were rows to wait for
 	// fails is the range in whose middle a read fails with err.
 	fails int
 	err   error
@@ -41,9 +42,9 @@ func (tb *table) row(dst []byte, n, i int) []byte {
 	return append(dst, make([]byte, tb.long)...)
 }
 
-func (tb *table) Range(_ context.Context, n int64) (ranges.Rows, error) {
+func (tb *table) Range(ctx context.Context, n int64) (ranges.Rows, error) {
 	tb.open.Add(1)
-	return &scan{table: tb, n: int(n)}, nil
+	return &scan{table: tb, n: int(n), ended: ctx.Err}, nil
 }
 
 func (tb *table) End() { tb.end.Add(1) }
@@ -53,7 +54,8 @@ func (tb *table) dial(context.Context) ranges.Connection { return tb }
 
 type scan struct {
 	*table
-	n, i int
+	n, i  int
+	ended func() error
 }
 
 func (s *scan) Next(ctx context.Context, dst []byte) ([]byte, error) {
@@ -71,7 +73,12 @@ func (s *scan) Next(ctx context.Context, dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (s *scan) Close() { s.open.Add(-1) }
+func (s *scan) Close() {
+	if s.i < s.rows[s.n] && s.ended() == nil {
+		s.late.Add(1)
+	}
+	s.open.Add(-1)
+}
 
 // take takes all rows, one after the other, and returns them.
 func take(ctx context.Context, f *ranges.Fan) (rows [][]byte, err error) {
@@ -184,6 +191,7 @@ func TestFan_Error(t *testing.T) {
 			require.LessOrEqual(t, len(rows), 100*fails+50)
 			f.Close()
 			require.Zero(t, tb.open.Load())
+			require.Zero(t, tb.late.Load())
 			require.EqualValues(t, 3, tb.end.Load())
 		})
 	}

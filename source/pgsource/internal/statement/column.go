@@ -17,9 +17,11 @@ type Column struct {
 	// Read is the expression to select, and Decode reads what it gives.
 	Read   string
 	Decode wire.Decoder
-	// Expr is what conditions and orderings see, and Type that of its values.
+	// Expr is what conditions and orderings by a key see, and Type that of its values.
 	Expr string
 	Type string
+	// sort orders rows without a key. Unlike Expr it takes every value.
+	sort string
 	// Like, when not empty, also equals a value when Expr does, and perhaps
 	// oftener; an index of the column serves it.
 	Like string
@@ -34,9 +36,10 @@ func (t *Table) Resolve(i int, oid uint32, typeName string) (Column, error) {
 	ref := "q." + Quote(f.Name)
 	c := Column{Field: f, Read: ref, Expr: ref, Type: typeOf(f.Kind, oid)}
 	c.Decode = wire.For(f, oid)
+	asText := "cast(" + ref + ` as text) collate "C"`
 	switch f.Kind {
 	case source.String, source.JSON:
-		c.Expr = "cast(" + ref + ` as text) collate "C"`
+		c.Expr = asText
 		if oid == pgtype.TextOID || oid == pgtype.VarcharOID {
 			c.Like, c.own = ref, ref
 		}
@@ -46,18 +49,18 @@ func (t *Table) Resolve(i int, oid uint32, typeName string) (Column, error) {
 	case source.UUID:
 		switch oid {
 		case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID:
-			c.Read = "cast(" + ref + " as uuid)"
+			c.Expr, c.sort = "cast("+ref+" as uuid)", asText
 		case pgtype.ByteaOID:
-			c.Read = "cast(encode(" + ref + ", 'hex') as uuid)"
-		}
-		if c.Read != ref {
-			c.Expr, c.Decode = c.Read, wire.For(f, pgtype.UUIDOID)
+			c.Expr, c.sort = "cast(encode("+ref+", 'hex') as uuid)", ref
 		}
 	default:
 		if oid == moneyOID && f.Kind.Base() == source.AnyDecimal {
 			c.Read = "cast(" + ref + " as numeric)"
 			c.Expr, c.Decode = c.Read, wire.For(f, pgtype.NumericOID)
 		}
+	}
+	if c.sort == "" {
+		c.sort = c.Expr
 	}
 	if c.Decode == nil {
 		return c, &source.DataError{

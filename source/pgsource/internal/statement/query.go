@@ -86,7 +86,7 @@ func (q *Query) Rows() (*Statement, error) {
 	order := q.keyOrder()
 	if len(q.Key) == 0 && !q.Stored {
 		for _, c := range columns {
-			order = append(order, c.Expr)
+			order = append(order, c.sort)
 		}
 	}
 	if len(order) > 0 {

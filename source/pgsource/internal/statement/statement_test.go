@@ -115,7 +115,7 @@ func TestRows(t *testing.T) {
 		After:   source.Key{"10"},
 	}).Rows()
 	require.NoError(t, err)
-	require.Equal(t, `select cast(q."ref" as uuid), q."id", q."org" from "runs" as q where true`+
+	require.Equal(t, `select q."ref", q."id", q."org" from "runs" as q where true`+
 		` and q."org" = cast($1 as text) and cast(q."org" as text) collate "C" = cast($2 as text)`+
 		` and q."at" >= cast($3 as timestamptz)`+
 		` and (q."id" = any(cast($4 as bigint[])) or q."id" is null)`+

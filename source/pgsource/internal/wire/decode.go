@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -23,7 +25,8 @@ var (
 	errNaN      = errors.New("a numeric that is not a number: declare NullNaN to read it as null")
 	errInf      = errors.New("an infinite numeric")
 	errBool     = errors.New("an integer other than 0 and 1 in a bool")
-	errUUID     = errors.New("the server sent something else than sixteen bytes for a uuid")
+	errUUID     = errors.New("other than sixteen bytes for a uuid")
+	errUUIDText = errors.New("a text that is no uuid")
 	errJSONB    = errors.New("the server sent jsonb of a version that is not known")
 	errFloat    = errors.New("an integer that a float64 cannot hold exactly")
 )
@@ -49,9 +52,7 @@ func For(f source.Field, oid uint32) Decoder {
 	case source.Date, source.Timestamp, source.DateTime:
 		return temporal(f.Kind, oid)
 	case source.UUID:
-		if oid == pgtype.UUIDOID {
-			return uuid
-		}
+		return identifier(oid)
 	case source.Bytes:
 		if oid == pgtype.ByteaOID {
 			return (*source.Vector).AppendBytes
@@ -256,11 +257,49 @@ func timestamp(v *source.Vector, data []byte) error {
 	return nil
 }
 
+func identifier(oid uint32) Decoder {
+	switch oid {
+	case pgtype.UUIDOID, pgtype.ByteaOID:
+		return uuid
+	case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID:
+		return uuidText
+	}
+	return nil
+}
+
 func uuid(v *source.Vector, data []byte) error {
 	if len(data) != 16 {
 		return errUUID
 	}
 	v.AppendUUID([16]byte(data))
+	return nil
+}
+
+// uuidText reads what PostgreSQL takes for a UUID: 32 digits, with a hyphen behind
+// any four of them or none, in braces or without. It reads texts here, and not by
+// a cast in the database, whose error would not name the column.
+func uuidText(v *source.Vector, data []byte) error {
+	data = bytes.TrimRight(data, " ") // what char(n) is padded with
+	if n := len(data); n > 1 && data[0] == '{' && data[n-1] == '}' {
+		data = data[1 : n-1]
+	}
+	var digits [32]byte
+	n := 0
+	for i, c := range data {
+		switch {
+		case c == '-' && n > 0 && n < 32 && n%4 == 0 && data[i-1] != '-':
+		case c == '-' || n == 32:
+			return errUUIDText
+		default:
+			digits[n] = c
+			n++
+		}
+	}
+	var u [16]byte
+	if _, err := hex.Decode(u[:], digits[:]); err != nil {
+		return errUUIDText
+	}
+	v.AppendUUID(u)
 	return nil
 }
 

@@ -127,13 +127,56 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+// A UUID is read from texts as PostgreSQL's own cast reads them.
+func TestUUID(t *testing.T) {
+	t.Parallel()
+	const want = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
+	tests := []struct {
+		name, text string
+		good       bool
+	}{
+		{"as it is written", want, true},
+		{"capitals", "6F9619FF-8B86-D011-B42D-00C04FC964FF", true},
+		{"digits alone", "6f9619ff8b86d011b42d00c04fc964ff", true},
+		{"in braces", "{6f9619ff-8b86-d011-b42d-00c04fc964ff}", true},
+		{"a hyphen behind each four", "6f96-19ff-8b86-d011-b42d-00c0-4fc9-64ff", true},
+		{"padded", want + "    ", true},
+		{"empty", "", false},
+		{"braces", "{}", false},
+		{"one brace", "{" + want, false},
+		{"short", want[:35], false},
+		{"long", want + "0", false},
+		{"a hyphen behind three", "6f9-619ff8b86d011b42d00c04fc964ff", false},
+		{"two hyphens", "6f96--19ff8b86d011b42d00c04fc964ff", false},
+		{"a hyphen in front", "-6f9619ff8b86d011b42d00c04fc964ff", false},
+		{"a hyphen at the end", "6f9619ff8b86d011b42d00c04fc964ff-", false},
+		{"no digit", "6g9619ff-8b86-d011-b42d-00c04fc964ff", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, oid := range []uint32{pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID} {
+				got, err := cell(source.Field{Kind: source.UUID}, oid, []byte(tt.text))
+				if !tt.good {
+					require.EqualError(t, err, "a text that is no uuid")
+					continue
+				}
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+			}
+		})
+	}
+	_, err := cell(source.Field{Kind: source.UUID}, pgtype.ByteaOID, []byte("short"))
+	require.Error(t, err)
+}
+
 // What a kind does not take has no decoder.
 func TestFor_Refuses(t *testing.T) {
 	t.Parallel()
 	for kind, oid := range map[source.Kind]uint32{
 		source.Bool: pgtype.TextOID, source.Int64: pgtype.NumericOID, source.Float64: pgtype.NumericOID, source.Decimal(5, 2): pgtype.Float8OID,
 		source.Date: pgtype.TimestampOID, source.DateTime: pgtype.TimestamptzOID, source.Timestamp: pgtype.DateOID,
-		source.UUID: pgtype.TextOID, source.Bytes: pgtype.TextOID, source.JSON: pgtype.UUIDOID, source.String: pgtype.Int4OID,
+		source.UUID: pgtype.Int8OID, source.Bytes: pgtype.TextOID, source.JSON: pgtype.UUIDOID, source.String: pgtype.Int4OID,
 	} {
 		require.Nil(t, wire.For(source.Field{Kind: kind}, oid), kind)
 	}
