@@ -25,10 +25,13 @@ type file interface {
 	end() (format.Sum, error)
 }
 
+// textGrowth is how many times the bytes of its cells a unit's text rarely exceeds.
+const textGrowth = 3
+
 // runBlocks encodes units on all workers at once, each in one pass while it is in
 // cache. It does not end a file whose rows could not all be read.
 func runBlocks(ctx context.Context, r source.Reader, out *Meter, sh shape, spec Spec) (res Result, err error) {
-	l := newLine(r, spec.Schema, spec.Workers+2, sh.size)
+	l := newLine(r, spec.Schema, spec.Workers, spec.Workers+2, sh.size)
 	workers := make([]func(*unit) error, spec.Workers)
 	for i := range workers {
 		packer, err := format.NewPacker(sh.codec, sh.level)
@@ -75,6 +78,9 @@ func (w *blockWorker) encode(u *unit) error {
 	}
 	if err := w.spec.Check(b); err != nil {
 		return err
+	}
+	if w.text == nil {
+		w.text = make([]byte, 0, w.size*textGrowth) // room that is not written to costs nothing, growing to it does
 	}
 	w.text = w.text[:0]
 	if !u.first {

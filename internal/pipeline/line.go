@@ -13,7 +13,7 @@ import (
 // A unit is one run of rows on its way: filled by the reader, worked on by a
 // worker, taken by the writer, used again.
 type unit struct {
-	raw   *source.RawBatch // rows as they came, where the reader only cuts
+	raw   *source.RawBatch // rows as they came, where the reader only cuts, until they are decoded
 	batch *source.Batch    // the rows' cells; of raw rows only where the writer needs them
 	rows  int
 	first bool // no separator before its rows
@@ -30,14 +30,15 @@ type line struct {
 	reader source.Reader
 	raw    source.RawReader // the same, nil where rows come as cells
 	schema source.Schema
-	size   int // bytes of a unit
+	size   int                   // bytes of a unit
+	arenas chan *source.RawBatch // for raw rows; a worker gives its one back as soon as it has decoded it
 	free   chan *unit
 	work   chan *unit
 	order  chan *unit
 	wg     sync.WaitGroup
 }
 
-func newLine(r source.Reader, schema source.Schema, units, size int) *line {
+func newLine(r source.Reader, schema source.Schema, workers, units, size int) *line {
 	l := &line{
 		reader: r, schema: schema, size: size,
 		free: make(chan *unit, units), work: make(chan *unit, units), order: make(chan *unit, units),
@@ -45,13 +46,18 @@ func newLine(r source.Reader, schema source.Schema, units, size int) *line {
 	l.raw, _ = source.RawOf(r)
 	for range units {
 		u := &unit{done: make(chan struct{}, 1)}
-		if l.raw != nil {
-			u.raw = source.NewRawBatch(0, size)
-			u.raw.Data = make([]byte, 0, size+size/8) // what growing to it would leave behind is more
-		} else {
+		if l.raw == nil {
 			u.batch = source.NewBatch(schema, 0, size)
 		}
 		l.free <- u
+	}
+	if l.raw != nil {
+		l.arenas = make(chan *source.RawBatch, max(2, workers))
+		for range cap(l.arenas) {
+			raw := source.NewRawBatch(0, size)
+			raw.Data = make([]byte, 0, size+size/8) // what growing to it would leave behind is more
+			l.arenas <- raw
+		}
 	}
 	return l
 }
@@ -106,11 +112,9 @@ func guarded(fn func(*unit) error, u *unit) (err error) {
 // read fills free units and hands them on, in order, until the rows end.
 func (l *line) read(ctx context.Context) (rows int64, err error) {
 	for first := true; ; first = false {
-		var u *unit
-		select {
-		case u = <-l.free:
-		case <-ctx.Done():
-			return rows, context.Cause(ctx)
+		u, err := l.next(ctx)
+		if err != nil {
+			return rows, err
 		}
 		switch err := guarded(func(u *unit) error { return l.fill(ctx, u) }, u); {
 		case err == io.EOF:
@@ -122,6 +126,24 @@ func (l *line) read(ctx context.Context) (rows int64, err error) {
 		rows += int64(u.rows)
 		l.order <- u // has room for every unit
 		l.work <- u
+	}
+}
+
+// next waits for a free unit, and for an arena where rows come raw.
+func (l *line) next(ctx context.Context) (u *unit, err error) {
+	select {
+	case u = <-l.free:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if l.raw == nil {
+		return u, nil
+	}
+	select {
+	case u.raw = <-l.arenas:
+		return u, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
 }
 
@@ -164,13 +186,15 @@ func (l *line) newBatch() *source.Batch {
 
 // cells returns the unit's rows as cells: its own, or decoded into b.
 func (l *line) cells(u *unit, b *source.Batch) (*source.Batch, error) {
-	if u.raw == nil {
+	if l.raw == nil {
 		return u.batch, nil
 	}
 	b.Reset()
 	if err := l.raw.Decode(u.raw, b); err != nil {
 		return b, &ReadError{err}
 	}
+	l.arenas <- u.raw
+	u.raw = nil
 	if b.Len() != u.rows {
 		return b, &ReadError{errors.New("the source decoded another number of rows than it had cut")}
 	}

@@ -17,7 +17,7 @@ func runWhole(ctx context.Context, r source.Reader, out *Meter, spec Spec) (res 
 	if err != nil {
 		return Result{}, err
 	}
-	l := newLine(r, spec.Schema, wholeUnits, batchBytes)
+	l := newLine(r, spec.Schema, 1, wholeUnits, batchBytes)
 	check := func(u *unit) (err error) {
 		if u.batch == nil {
 			u.batch = l.newBatch()
