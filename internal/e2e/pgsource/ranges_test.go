@@ -253,7 +253,7 @@ func TestRanges_Scan(t *testing.T) {
 }
 
 // started opens a read over three connections and returns when all have begun.
-func started(t testing.TB, pool *pgxpool.Pool, ctx context.Context, src *pgsource.Source) source.Reader {
+func started(ctx context.Context, t testing.TB, pool *pgxpool.Pool, src *pgsource.Source) source.Reader {
 	t.Helper()
 	r, err := src.Open(ctx, allLogs)
 	require.NoError(t, err)
@@ -286,7 +286,7 @@ func TestRanges_TableChanges(t *testing.T) {
 			pool, _ := server.StartPostgresPool(t)
 			logs(t, pool, 24_000)
 			src := logSource(t, pool, &pgsource.Options{Connections: 3, RangeBlocks: 5})
-			r := started(t, pool, t.Context(), src)
+			r := started(t.Context(), t, pool, src)
 			raw := source.NewRawBatch(0, 0)
 			cutter, _ := source.RawOf(r)
 			require.NoError(t, cutter.ReadRaw(t.Context(), raw))
@@ -348,7 +348,7 @@ func TestRanges_ConnectionKilled(t *testing.T) {
 			pool, dsn := server.StartPostgresPool(t)
 			logs(t, pool, 24_000)
 			w := watch(t, dsn, nil)
-			r := started(t, pool, t.Context(), logSource(t, w.Pool, &pgsource.Options{Connections: 3, RangeBlocks: 5}))
+			r := started(t.Context(), t, pool, logSource(t, w.Pool, &pgsource.Options{Connections: 3, RangeBlocks: 5}))
 			exec(t, pool, fmt.Sprintf("select pg_terminate_backend(%d)", readers(t, pool)[victim]))
 			rows, err := drain(t.Context(), r)
 			requirePasses(t, err)
@@ -369,7 +369,7 @@ func TestRanges_ServerRestarts(t *testing.T) {
 	logs(t, pool, 24_000)
 	exec(t, pool, "checkpoint")
 	src := logSource(t, pool, &pgsource.Options{Connections: 3, RangeBlocks: 5})
-	r := started(t, pool, t.Context(), src)
+	r := started(t.Context(), t, pool, src)
 	own.Stop()
 	rows, err := drain(t.Context(), r)
 	requirePasses(t, err)
@@ -395,7 +395,7 @@ func TestRanges_EndEarly(t *testing.T) {
 			defer cancelOpen()
 			read, cancelRead := context.WithCancel(t.Context())
 			defer cancelRead()
-			r := started(t, pool, open, logSource(t, w.Pool, &pgsource.Options{Connections: 3, RangeBlocks: 5}))
+			r := started(open, t, pool, logSource(t, w.Pool, &pgsource.Options{Connections: 3, RangeBlocks: 5}))
 			raw := source.NewRawBatch(10, 0)
 			cutter, _ := source.RawOf(r)
 			require.NoError(t, cutter.ReadRaw(read, raw))
