@@ -12,6 +12,7 @@ import (
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/formattest"
 	"github.com/exportyard/exportyard/internal/e2e/readback"
+	"github.com/exportyard/exportyard/internal/e2e/readback/office"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -33,7 +34,7 @@ func TestR34_LibreOfficeRunsNothingOfCSV(t *testing.T) {
 	d := readback.Values(t)[0]
 	file := readback.Export(t, readback.Datasets{d}, partRows, export.Request{Format: "csv", Profile: "excel"})[d.Name]
 	require.Len(t, file, 1)
-	rows := readback.LibreOffice(t, file[0], semicolons)
+	rows := office.Open(t, file[0], semicolons)
 	require.Len(t, rows, len(d.Rows)+1)
 	wrong := 0
 	for c, f := range d.Schema {
@@ -50,12 +51,12 @@ func TestR34_LibreOfficeRunsNothingOfCSV(t *testing.T) {
 }
 
 // shown reports whether a cell is what the page of the profile promises.
-func shown(f source.Field, want formattest.Cell, got readback.OfficeCell) bool {
+func shown(f source.Field, want formattest.Cell, got office.Cell) bool {
 	if want.Null {
 		return got.Type == "" && got.Text == ""
 	}
-	text := got.Type == "string" || got.Type == "" && readback.AsShown(want.Text) == ""
-	same := text && readback.AsShown(csvfmt.Unguard(got.Text)) == readback.AsShown(want.Text)
+	text := got.Type == "string" || got.Type == "" && office.AsShown(want.Text) == ""
+	same := text && office.AsShown(csvfmt.Unguard(got.Text)) == office.AsShown(want.Text)
 	switch f.Kind.Base() {
 	case source.Int64, source.AnyDecimal:
 		return got.SameNumber(want.Text)
@@ -77,7 +78,7 @@ func TestR34_LibreOfficeRunsTheExactProfile(t *testing.T) {
 	d := readback.Values(t)[0]
 	file := readback.Export(t, readback.Datasets{d}, partRows, export.Request{Format: "csv"})[d.Name]
 	formulas := 0
-	for _, row := range readback.LibreOffice(t, file[0], commas) {
+	for _, row := range office.Open(t, file[0], commas) {
 		for _, cell := range row {
 			if cell.Formula != "" {
 				formulas++

@@ -1,16 +1,15 @@
 package readback
 
 import (
-	"bytes"
 	_ "embed" // python.py
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/format/formattest"
+	"github.com/exportyard/exportyard/internal/e2e/readback/program"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -20,13 +19,7 @@ var script string
 // python runs the script and decodes what it prints.
 func python(t testing.TB, out any, args ...string) {
 	t.Helper()
-	program, err := exec.LookPath("python3")
-	if err != nil {
-		missing(t, "Python", "python3", err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, append([]string{"-c", script}, args...)...)
-	dec := json.NewDecoder(bytes.NewReader(output(t, cmd)))
-	require.NoError(t, dec.Decode(out))
+	require.NoError(t, json.Unmarshal(program.Run(t, "python3", "python3", append([]string{"-c", script}, args...)...), out))
 }
 
 // PythonCSV reads a file with Python's csv module, plain or gzip.

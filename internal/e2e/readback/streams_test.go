@@ -15,6 +15,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/formattest"
 	"github.com/exportyard/exportyard/internal/e2e/readback"
+	"github.com/exportyard/exportyard/internal/e2e/readback/program"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -49,10 +50,10 @@ func TestR16_ToolsTakeTheStreams(t *testing.T) {
 			require.Greater(t, len(plain), 5<<20)
 			want := hexOf(plain)
 			gz, zst := path(format.Gzip), path(format.Zstd)
-			readback.Tool(t, "gzip", "gzip", "-t", gz)
-			require.Equal(t, want, hexOf(readback.Tool(t, "gzip", "gzip", "-dc", gz)), filepath.Base(gz))
-			readback.Tool(t, "zstd", "zstd", "-q", "-t", zst)
-			require.Equal(t, want, hexOf(readback.Tool(t, "zstd", "zstd", "-q", "-dc", zst)), filepath.Base(zst))
+			program.Run(t, "gzip", "gzip", "-t", gz)
+			require.Equal(t, want, hexOf(program.Run(t, "gzip", "gzip", "-dc", gz)), filepath.Base(gz))
+			program.Run(t, "zstd", "zstd", "-q", "-t", zst)
+			require.Equal(t, want, hexOf(program.Run(t, "zstd", "zstd", "-q", "-dc", zst)), filepath.Base(zst))
 			var sums []string
 			readback.Node(t, &sums, "gunzip.mjs", gz)
 			require.Equal(t, []string{want, want}, sums, filepath.Base(gz))

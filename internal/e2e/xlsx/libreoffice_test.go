@@ -9,16 +9,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/exportyard/exportyard/internal/e2e/readback"
+	"github.com/exportyard/exportyard/internal/e2e/readback/office"
 	"github.com/exportyard/exportyard/source"
 )
 
 // open lets LibreOffice open a workbook and say what it found.
-func open(t *testing.T, file []byte) [][]readback.OfficeCell {
+func open(t *testing.T, file []byte) [][]office.Cell {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "book.xlsx")
 	require.NoError(t, os.WriteFile(path, file, 0o600))
-	return readback.LibreOffice(t, path, "")
+	return office.Open(t, path, "")
 }
 
 // R34: LibreOffice opens the file clean, shows what was exported, and has no

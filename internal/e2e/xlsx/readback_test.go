@@ -11,6 +11,7 @@ import (
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/format/formattest"
 	"github.com/exportyard/exportyard/internal/e2e/readback"
+	"github.com/exportyard/exportyard/internal/e2e/readback/office"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -51,7 +52,7 @@ func TestR34_LibreOfficeShowsTheEnginesSheet(t *testing.T) {
 	d := readback.Values(t)[0]
 	files := readback.Export(t, readback.Datasets{d}, partRows, export.Request{Format: "xlsx"})[""]
 	require.Len(t, files, 1)
-	rows := readback.LibreOffice(t, files[0], "")
+	rows := office.Open(t, files[0], "")
 	require.Len(t, rows, len(d.Rows)+1)
 	wrong := 0
 	for c, f := range d.Schema {
@@ -66,12 +67,12 @@ func TestR34_LibreOfficeShowsTheEnginesSheet(t *testing.T) {
 	}
 }
 
-func shown(f source.Field, want formattest.Cell, got readback.OfficeCell) bool {
+func shown(f source.Field, want formattest.Cell, got office.Cell) bool {
 	if f.Kind == source.Bool && !want.Null {
 		return strings.EqualFold(got.Text, want.Text) && strings.EqualFold(got.Formula, "of:="+want.Text+"()") // LibreOffice's own
 	}
-	empty := want.Null || readback.AsShown(want.Text) == ""
-	same := (got.Type == "string" || empty && got.Type == "") && readback.AsShown(got.Text) == readback.AsShown(want.Text)
+	empty := want.Null || office.AsShown(want.Text) == ""
+	same := (got.Type == "string" || empty && got.Type == "") && office.AsShown(got.Text) == office.AsShown(want.Text)
 	switch f.Kind.Base() {
 	case source.Int64, source.AnyDecimal, source.Float64:
 		return got.Formula == "" && (same || got.SameNumber(want.Text))

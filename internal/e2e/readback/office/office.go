@@ -1,12 +1,11 @@
-package readback
+// Package office opens files in LibreOffice and says what it made of them.
+package office
 
 import (
-	"context"
 	"encoding/xml"
 	"io"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,11 +13,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/internal/e2e/readback/program"
 )
 
-// An OfficeCell is a cell as LibreOffice has it: its type (string, float, date,
+// A Cell is a cell as LibreOffice has it: its type (string, float, date,
 // boolean, empty), its value, what it shows, and its formula.
-type OfficeCell struct {
+type Cell struct {
 	Type    string `xml:"urn:oasis:names:tc:opendocument:xmlns:office:1.0 value-type,attr"`
 	Value   string `xml:"urn:oasis:names:tc:opendocument:xmlns:office:1.0 value,attr"`
 	Formula string `xml:"urn:oasis:names:tc:opendocument:xmlns:table:1.0 formula,attr"`
@@ -30,22 +31,16 @@ type OfficeCell struct {
 // maxRepeat bounds the empty cells behind a row's last.
 const maxRepeat = 64
 
-// LibreOffice opens a file and returns the rows of its first sheet. filter says how
+// Open opens a file and returns the rows of its first sheet. filter says how
 // it reads the file; empty leaves that to it.
-func LibreOffice(t testing.TB, path, filter string) [][]OfficeCell {
+func Open(t testing.TB, path, filter string) [][]Cell {
 	t.Helper()
-	soffice, err := exec.LookPath("soffice")
-	if err != nil {
-		missing(t, "LibreOffice", "libreoffice-calc-nogui", err)
-	}
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
 	args := []string{"-env:UserInstallation=file://" + filepath.Join(dir, "profile"), "--headless", "--norestore", "--convert-to", "fods", "--outdir", dir}
 	if filter != "" {
 		args = append(args, "--infilter="+filter)
 	}
-	out := output(t, exec.CommandContext(ctx, soffice, append(args, path)...))
+	out := program.Run(t, "libreoffice-calc-nogui", "soffice", append(args, path)...)
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)) + ".fods"
 	file, err := os.Open(filepath.Join(dir, name))
 	require.NoError(t, err, "%s", out)
@@ -53,15 +48,15 @@ func LibreOffice(t testing.TB, path, filter string) [][]OfficeCell {
 	var doc struct {
 		Tables []struct {
 			Rows []struct {
-				Cells []OfficeCell `xml:"table-cell"`
+				Cells []Cell `xml:"table-cell"`
 			} `xml:"table-row"`
 		} `xml:"body>spreadsheet>table"`
 	}
 	require.NoError(t, xml.NewDecoder(file).Decode(&doc))
 	require.NotEmpty(t, doc.Tables)
-	var rows [][]OfficeCell
+	var rows [][]Cell
 	for _, row := range doc.Tables[0].Rows {
-		var cells []OfficeCell
+		var cells []Cell
 		for _, c := range row.Cells {
 			c.Text = c.text(t)
 			for range max(1, min(c.Repeat, maxRepeat)) {
@@ -75,7 +70,7 @@ func LibreOffice(t testing.TB, path, filter string) [][]OfficeCell {
 
 // text is what the cell shows: its paragraphs, with the spaces and tabs that
 // OpenDocument writes as elements.
-func (c OfficeCell) text(t testing.TB) string {
+func (c Cell) text(t testing.TB) string {
 	t.Helper()
 	var b strings.Builder
 	paragraphs, inside := 0, 0
@@ -140,7 +135,7 @@ func AsShown(text string) string {
 // SameNumber reports whether the cell is a number that is equal in the 15 digits
 // that a spreadsheet keeps, be it in its value or in what it shows, which has more
 // of small ones. What is too close to zero for that is zero.
-func (c OfficeCell) SameNumber(number string) bool {
+func (c Cell) SameNumber(number string) bool {
 	return c.Type == "float" && (sameDigits(number, c.Value) || sameDigits(number, c.Text))
 }
 
@@ -156,7 +151,7 @@ func sameDigits(a, b string) bool {
 
 // SameTime reports whether the cell is a date that shows, to the millisecond that a
 // spreadsheet has, the time with that text.
-func (c OfficeCell) SameTime(text string) bool {
+func (c Cell) SameTime(text string) bool {
 	want, err := instant(text)
 	got, err2 := instant(c.Text)
 	return c.Type == "date" && err == nil && err2 == nil && want.Sub(got).Abs() <= time.Millisecond
