@@ -9,12 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/exportyard/exportyard/internal/bench/internal/task"
 )
 
 func main() {
-	task.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -37,7 +37,11 @@ func (o *options) measure(ctx context.Context, log io.Writer) (m machine, tables
 		return m, nil, fmt.Errorf("load the table: %w", err)
 	}
 	logf(log, "%d rows are loaded in %.1f s\n", o.rows, time.Since(begin).Seconds())
-	r := &runner.Runner{Server: db, Rows: o.rows, Seed: o.seed, Folder: folder, Profiles: o.profiles}
+	programs, err := runner.Build(ctx, folder)
+	if err != nil {
+		return m, nil, fmt.Errorf("build what is measured: %w", err)
+	}
+	r := &runner.Runner{Programs: programs, Server: db, Rows: o.rows, Seed: o.seed, Folder: folder, Profiles: o.profiles}
 	if o.wants(contest.DuckDB) {
 		if r.DuckDB, r.NoDuckDB = duckdb.New(ctx, folder, o.rows, o.seed); r.NoDuckDB != nil && ctx.Err() == nil {
 			logf(log, "DuckDB is left out: %v\n", r.NoDuckDB)
@@ -66,15 +70,11 @@ func newTables(outputs []contest.Output, r *runner.Runner) (tables []*report.Tab
 	return tables
 }
 
-// extraRounds is how many more rounds than asked for there are at most, to repeat
-// runs that were disturbed.
-func (o *options) extraRounds() int { return max(2, o.rounds) }
-
 // play runs every case once a round, so that all of them see the same machine,
 // until each has its clean runs or the rounds are used up. Every other round goes
 // backwards.
 func (o *options) play(ctx context.Context, r *runner.Runner, tables []*report.Table, log io.Writer) error {
-	for round := range o.rounds + o.extraRounds() {
+	for round := range o.rounds + o.repeat {
 		for _, step := range o.due(tables, round) {
 			sample, err := r.Run(ctx, step.table.Output, step.series.Case)
 			if ctx.Err() != nil {

@@ -1,22 +1,18 @@
-// Package encode runs encoders alone: rows in memory become a file that nobody
-// keeps, on one goroutine unless the encoder has others.
+// Package encode runs our encoders alone: rows in memory become a file that nobody
+// keeps.
 package encode
 
 import (
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/formattest"
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
-	"github.com/exportyard/exportyard/internal/bench/internal/usage"
+	"github.com/exportyard/exportyard/format/xlsxfmt"
+	"github.com/exportyard/exportyard/internal/bench/internal/task"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -27,14 +23,14 @@ const batchRows = 2048
 type Encoder func(w io.Writer) error
 
 // Formats are what there are encoders for.
-var Formats = []string{"csv", "ndjson", "parquet"}
+var Formats = []string{"csv", "ndjson", "parquet", "xlsx"}
 
 // Ours returns our encoder with the first n rows of the seed.
 func Ours(name string, n int, seed uint64) (Encoder, error) {
-	formatters := map[string]format.Formatter{"csv": csvfmt.Format{}, "ndjson": jsonfmt.Lines{}, "parquet": parquetfmt.Format{}}
+	formatters := map[string]format.Formatter{"csv": csvfmt.Format{}, "ndjson": jsonfmt.Lines{}, "parquet": parquetfmt.Format{}, "xlsx": xlsxfmt.Format{}}
 	f, ok := formatters[name]
 	if !ok {
-		return nil, unknown(name)
+		return nil, Unknown(name)
 	}
 	batches, err := makeBatches(n, seed)
 	if err != nil {
@@ -66,57 +62,22 @@ func makeBatches(n int, seed uint64) (batches []*source.Batch, err error) {
 	return batches, nil
 }
 
-// Naive returns what a typical program does with the rows: encoding/csv,
-// encoding/json, or GenericWriter of parquet-go on a plain struct.
-func Naive(name string, n int, seed uint64) (Encoder, error) {
-	if name == "parquet" {
-		rows, err := usage.Rows(n, seed)
-		return func(w io.Writer) error { return writeParquet(w, rows) }, err
-	}
-	rows, err := usage.TypedRows(n, seed)
-	switch name {
-	case "csv":
-		return func(w io.Writer) error { return writeCSV(w, rows) }, err
-	case "ndjson":
-		return func(w io.Writer) error { return writeJSON(w, rows) }, err
-	}
-	return nil, unknown(name)
-}
-
-func writeCSV(out io.Writer, rows []usage.Typed) error {
-	w := csv.NewWriter(out)
-	for i := range rows {
-		if err := w.Write(rows[i].Record()); err != nil {
-			return err
+// Measure writes the rows of a task several times and says what that took.
+func Measure(t task.Task, write Encoder) (r task.Result, err error) {
+	var out Counter
+	from := t.Here()
+	for range task.EncoderPasses {
+		if err := write(&out); err != nil {
+			return r, err
 		}
 	}
-	w.Flush()
-	return w.Error()
+	r.Fill(from, t.Here())
+	r.Rows, r.Bytes = int64(t.Rows)*task.EncoderPasses, int64(out)
+	return r, nil
 }
 
-func writeJSON(out io.Writer, rows []usage.Typed) error {
-	enc := json.NewEncoder(out)
-	for i := range rows {
-		if err := enc.Encode(&rows[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeParquet(out io.Writer, rows []usage.Row) error {
-	w := parquet.NewGenericWriter[usage.Row](out, parquet.Compression(&parquet.Snappy))
-	for len(rows) > 0 {
-		n := min(len(rows), batchRows)
-		if _, err := w.Write(rows[:n]); err != nil {
-			return errors.Join(err, w.Close())
-		}
-		rows = rows[n:]
-	}
-	return w.Close()
-}
-
-func unknown(name string) error { return fmt.Errorf("no encoder is called %q", name) }
+// Unknown is the error for a format that nobody encodes.
+func Unknown(name string) error { return fmt.Errorf("no encoder is called %q", name) }
 
 // A Counter counts what is written to it and keeps nothing.
 type Counter int64

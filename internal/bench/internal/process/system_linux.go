@@ -21,7 +21,10 @@ func ownCPU() time.Duration {
 // bind makes the process end, by the signal, when the thread that starts it is
 // gone, and keeps a terminal's interrupt from it: its end is this program's business.
 func bind(cmd *exec.Cmd, end syscall.Signal) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: end}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, end
 }
 
 // AsServer lets the process run as the user that servers run as.

@@ -46,6 +46,8 @@ type Runner struct {
 	Server *server.Server
 	Rows   int
 	Seed   uint64
+	// Programs make the exports of tasks.
+	Programs Programs
 	// DuckDB has the same table; nil when it is not installed, for the reason
 	// NoDuckDB.
 	DuckDB   *duckdb.DuckDB
@@ -135,7 +137,7 @@ func (r *Runner) RowsOf(o contest.Output) int {
 	return r.Rows
 }
 
-// task runs a process of this program.
+// task runs one of the two programs.
 func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir string) (s Sample, u process.Usage, err error) {
 	t.DSN, t.Rows, t.Seed, t.Folder, t.Table = r.Server.DSN(), r.RowsOf(o), r.Seed, dir, usage.Table
 	t.Server = r.Server.PID()
@@ -149,12 +151,11 @@ func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir st
 	if err != nil {
 		return s, u, err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return s, u, err
+	program := r.Programs.Peer
+	if t.Kind.Ours() {
+		program = r.Programs.Ours
 	}
-	cmd := exec.CommandContext(ctx, self) //nolint:gosec // this program
-	cmd.Env = append(os.Environ(), task.Variable+"="+string(text))
+	cmd := exec.CommandContext(ctx, program, string(text)) //nolint:gosec // one that was built for this
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return s, u, err

@@ -32,11 +32,13 @@ type Server struct {
 	service *process.Service
 }
 
+// Installed reports whether there is a PostgreSQL to start.
+func Installed() bool { return find("initdb") != "" && find("postgres") != "" }
+
 // Start makes a cluster in a new folder and starts it. Its cache holds a table of
 // so many rows.
 func Start(ctx context.Context, rows int) (_ *Server, err error) {
-	initdb, postgres := find("initdb"), find("postgres")
-	if initdb == "" || postgres == "" {
+	if !Installed() {
 		return nil, ErrMissing
 	}
 	// The name of a socket has room for about a hundred characters.
@@ -55,18 +57,18 @@ func Start(ctx context.Context, rows int) (_ *Server, err error) {
 	}
 	data := filepath.Join(dir, "data")
 	//nolint:gosec // the program that was found
-	cmd := exec.CommandContext(ctx, initdb, "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata="+data)
+	cmd := exec.CommandContext(ctx, find("initdb"), "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata="+data)
 	cmd.Dir = dir
 	process.AsServer(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if _, err := process.Run(ctx, cmd); err != nil {
+		return nil, err
 	}
 	args := []string{"-D", data, "-k", dir}
 	for _, setting := range settings(rows) {
 		args = append(args, "-c", setting)
 	}
 	//nolint:gosec,noctx // the program that was found; it ends by Stop
-	serve := exec.Command(postgres, args...)
+	serve := exec.Command(find("postgres"), args...)
 	serve.Dir = dir
 	s.service, err = process.Start(serve, "ready to accept connections", syscall.SIGQUIT)
 	return s, err

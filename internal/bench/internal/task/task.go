@@ -1,5 +1,8 @@
-// Package task is what one process of this program does for one figure: export the
-// table, by exportyard or as a typical Go program would.
+// Package task is what this program and the processes that it measures say to each
+// other: what to export, and what it took.
+//
+// Exports of ours and those of others are made by two programs, so that the memory
+// of ours does not hold the code of all the libraries that it is measured against.
 package task
 
 import (
@@ -8,12 +11,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
 
 	"github.com/exportyard/exportyard/internal/bench/internal/process"
 )
-
-// Variable is the environment variable that gives a process of this program its task.
-const Variable = "EXPORTYARD_BENCH_TASK"
 
 // A Task is an export.
 type Task struct {
@@ -58,6 +62,9 @@ const (
 	NaiveEncoder Kind = "naive encoder"
 )
 
+// Ours reports whether our own program does the task.
+func (k Kind) Ours() bool { return k == Ours || k == OurEncoder }
+
 // A Source is where rows come from.
 type Source string
 
@@ -66,6 +73,13 @@ const (
 	PostgreSQL  Source = "pgsource"
 	DatabaseSQL Source = "sqlsource"
 	Memory      Source = "memory"
+)
+
+const (
+	// MemoryRows is how many rows lie in memory, to be given again and again.
+	MemoryRows = 2048
+	// EncoderPasses is how often an encoder writes its rows.
+	EncoderPasses = 5
 )
 
 // A Result is what an export took.
@@ -82,50 +96,61 @@ type Result struct {
 	Bytes         int64 // of the file
 }
 
-// Main does the task that the environment names, prints its result and ends the
-// process; it returns when there is none.
-func Main() {
-	text := os.Getenv(Variable)
-	if text == "" {
-		return
+// A Point is a moment of this process.
+type Point struct {
+	process.Mark
+	mallocs uint64
+	server  time.Duration // CPU of the server's processes
+}
+
+// Here is the present moment.
+func (t Task) Here() Point {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	var p Point
+	if t.Server != 0 {
+		// What cannot be read is missed in the sum and seen there.
+		p.server, _ = process.FamilyCPU(t.Server)
 	}
+	p.Mark, p.mallocs = process.Here(), m.Mallocs
+	return p
+}
+
+// Fill notes what lies between two points.
+func (r *Result) Fill(from, to Point) {
+	r.Wall, r.CPU = to.Since(from.Mark)
+	r.Server = (to.server - from.server).Seconds()
+	r.Mallocs = to.mallocs - from.mallocs
+}
+
+// Main does the task that the first argument is, with run, and prints its result.
+// It is all that the main function of a measured program calls.
+func Main(run func(context.Context, Task) (Result, error)) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	// The end of who asked is the end of this process's input.
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
-	var t Task
-	err := json.Unmarshal([]byte(text), &t)
-	var r Result
-	if err == nil {
-		r, err = t.run(context.Background())
-	}
-	if err == nil {
-		r.Peak = process.PeakMemory(os.Getpid())
-		err = json.NewEncoder(os.Stdout).Encode(r)
-	}
-	if err != nil {
+	if err := do(ctx, run); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:gocritic // the signals end with the process
 	}
-	os.Exit(0)
 }
 
-func (t Task) run(ctx context.Context) (_ Result, err error) {
-	stop, err := t.profile()
+func do(ctx context.Context, run func(context.Context, Task) (Result, error)) error {
+	if len(os.Args) != 2 {
+		return fmt.Errorf("want a task, as go run ./internal/bench gives it")
+	}
+	var t Task
+	if err := json.Unmarshal([]byte(os.Args[1]), &t); err != nil {
+		return fmt.Errorf("read the task: %w", err)
+	}
+	r, err := run(ctx, t)
 	if err != nil {
-		return Result{}, err
+		return err
 	}
-	defer stop()
-	switch t.Kind {
-	case Ours:
-		return t.ours(ctx)
-	case Naive:
-		return t.naive(ctx)
-	case Excelize:
-		return t.excelize()
-	case OurEncoder, NaiveEncoder:
-		return t.encode()
-	}
-	return Result{}, fmt.Errorf("nobody is called %q", t.Kind)
+	r.Peak = process.PeakMemory(os.Getpid())
+	return json.NewEncoder(os.Stdout).Encode(r)
 }

@@ -1,4 +1,4 @@
-package task
+package main
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
 	"github.com/exportyard/exportyard/format/xlsxfmt"
+	"github.com/exportyard/exportyard/internal/bench/internal/task"
 	"github.com/exportyard/exportyard/internal/bench/internal/usage"
 	"github.com/exportyard/exportyard/queue/memstore"
 	"github.com/exportyard/exportyard/sink/filesink"
@@ -32,9 +33,9 @@ import (
 // tenant is who exports; the table is nobody's in particular.
 const tenant = "acme"
 
-// ours exports through the engine as a host wires it, the whole table as one part.
-func (t Task) ours(ctx context.Context) (r Result, err error) {
-	src, release, err := t.source(ctx)
+// exportTable exports through the engine as a host wires it, the whole table as one part.
+func exportTable(ctx context.Context, t task.Task) (r task.Result, err error) {
+	src, release, err := sourceOf(ctx, t)
 	if err != nil {
 		return r, err
 	}
@@ -44,7 +45,7 @@ func (t Task) ours(ctx context.Context) (r Result, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
-	s := span{here: t.here}
+	s := span{here: t.Here}
 	engine, err := export.New(export.Config{
 		Source: watchedSource{src, &s}, Sink: watchedSink{disk, &s}, Store: memstore.New(nil),
 		PartRows: math.MaxInt64, PartBytes: math.MaxInt64, Level: t.Level, MaxAttempts: 1,
@@ -62,7 +63,7 @@ func (t Task) ours(ctx context.Context) (r Result, err error) {
 	}()
 	begin := time.Now()
 	m, err := completed(ctx, engine, export.Request{
-		Tenant: tenant, All: true, Format: t.Format, Compression: t.compression(), Layout: export.Files,
+		Tenant: tenant, All: true, Format: t.Format, Compression: compression(t), Layout: export.Files,
 	})
 	if err != nil {
 		return r, err
@@ -70,14 +71,14 @@ func (t Task) ours(ctx context.Context) (r Result, err error) {
 	if m.Rows != int64(t.Rows) || len(m.Files) != 1 {
 		return r, fmt.Errorf("the export has %d rows in %d files", m.Rows, len(m.Files))
 	}
-	r.fill(s.from, s.to)
+	r.Fill(s.from, s.to)
 	r.Before, r.After = s.from.At.Sub(begin).Seconds(), time.Since(s.to.At).Seconds()
 	r.Rows, r.Bytes = m.Rows, m.Bytes
 	return r, nil
 }
 
 // compression is what a request says: nothing for files that have their own.
-func (t Task) compression() format.Compression {
+func compression(t task.Task) format.Compression {
 	if t.Format == "parquet" || t.Format == "xlsx" {
 		return ""
 	}
@@ -102,12 +103,12 @@ func completed(ctx context.Context, engine *export.Engine, r export.Request) (*e
 	return engine.Manifest(ctx, job.Tenant, job.ID)
 }
 
-// source wires where the rows come from. The count that a source makes before it
+// sourceOf wires where the rows come from. The count that a source makes before it
 // reads is left out: the plan has counted already, and what the server says to
 // have sent is compared all the same.
-func (t Task) source(ctx context.Context) (source.Source, func(), error) {
+func sourceOf(ctx context.Context, t task.Task) (source.Source, func(), error) {
 	switch t.Source {
-	case PostgreSQL:
+	case task.PostgreSQL:
 		pool, err := pgxpool.New(ctx, t.DSN)
 		if err != nil {
 			return nil, nil, err
@@ -115,7 +116,7 @@ func (t Task) source(ctx context.Context) (source.Source, func(), error) {
 		src, err := pgsource.New(pool, []pgsource.Dataset{{Name: usage.Table, Table: t.Table, Unguarded: true, Fields: formattest.UsageSchema()}},
 			&pgsource.Options{OmitCount: true, Connections: t.Connections})
 		return src, pool.Close, err
-	case DatabaseSQL:
+	case task.DatabaseSQL:
 		db, err := sql.Open("pgx", t.DSN)
 		if err != nil {
 			return nil, nil, err
@@ -123,24 +124,22 @@ func (t Task) source(ctx context.Context) (source.Source, func(), error) {
 		src, err := sqlsource.New(db, sqlsource.PostgreSQL, []sqlsource.Dataset{{Name: usage.Table, Table: t.Table, Unguarded: true, Fields: formattest.UsageSchema()}},
 			&sqlsource.Options{OmitCount: true})
 		return src, func() { _ = db.Close() }, err
-	case Memory:
-		rows, err := usage.Rows(memoryRows, t.Seed)
+	case task.Memory:
+		rows, err := usage.Rows(task.MemoryRows, t.Seed)
 		if err != nil {
 			return nil, nil, err
 		}
-		src, err := slicesource.NewFunc(usage.Table, t.repeated(rows), &slicesource.Options{Unguarded: true})
+		src, err := slicesource.NewFunc(usage.Table, repeated(rows, t.Rows), &slicesource.Options{Unguarded: true})
 		return src, func() {}, err
 	}
 	return nil, nil, fmt.Errorf("no source is called %q", t.Source)
 }
 
-// memoryRows is how many rows lie in memory, to be given again and again.
-const memoryRows = 2048
-
-func (t Task) repeated(rows []usage.Row) func(context.Context, source.Query) iter.Seq2[*usage.Row, error] {
+// repeated gives n rows, the same ones again and again.
+func repeated(rows []usage.Row, n int) func(context.Context, source.Query) iter.Seq2[*usage.Row, error] {
 	return func(context.Context, source.Query) iter.Seq2[*usage.Row, error] {
 		return func(yield func(*usage.Row, error) bool) {
-			for i := range t.Rows {
+			for i := range n {
 				if !yield(&rows[i%len(rows)], nil) {
 					return
 				}

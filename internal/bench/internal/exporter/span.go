@@ -1,49 +1,21 @@
-package task
+package main
 
 import (
 	"context"
-	"runtime"
 	"sync"
-	"time"
 
-	"github.com/exportyard/exportyard/internal/bench/internal/process"
+	"github.com/exportyard/exportyard/internal/bench/internal/task"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
 )
-
-// A point is a moment of this process.
-type point struct {
-	process.Mark
-	mallocs uint64
-	server  time.Duration // CPU of the server's processes
-}
-
-func (t Task) here() point {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	var p point
-	if t.Server != 0 {
-		// What cannot be read is missed in the sum and seen there.
-		p.server, _ = process.FamilyCPU(t.Server)
-	}
-	p.Mark, p.mallocs = process.Here(), m.Mallocs
-	return p
-}
-
-// fill notes what lies between two points.
-func (r *Result) fill(from, to point) {
-	r.Wall, r.CPU = to.Since(from.Mark)
-	r.Server = (to.server - from.server).Seconds()
-	r.Mallocs = to.mallocs - from.mallocs
-}
 
 // A span is the time from the first opening of a source to the first commit of an
 // object: what an export takes without the plan and the reading back.
 type span struct {
 	sync.Mutex
-	here              func() point
+	here              func() task.Point
 	opened, committed bool
-	from, to          point
+	from, to          task.Point
 }
 
 func (s *span) open() {

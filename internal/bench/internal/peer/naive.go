@@ -1,4 +1,4 @@
-package task
+package main
 
 import (
 	"bufio"
@@ -13,15 +13,18 @@ import (
 	"os"
 	"path/filepath"
 
+	// The driver of database/sql.
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/exportyard/exportyard/format/formattest"
+	"github.com/exportyard/exportyard/internal/bench/internal/task"
 	"github.com/exportyard/exportyard/internal/bench/internal/usage"
 )
 
-// naive exports as a typical Go program does: database/sql, Scan into a plain
+// export exports as a typical Go program does: database/sql, Scan into a plain
 // struct, the encoder that is at hand, and compress/gzip as it comes.
-func (t Task) naive(ctx context.Context) (r Result, err error) {
+func export(ctx context.Context, t task.Task) (r task.Result, err error) {
 	db, err := sql.Open("pgx", t.DSN)
 	if err != nil {
 		return r, err
@@ -31,11 +34,11 @@ func (t Task) naive(ctx context.Context) (r Result, err error) {
 		return r, err
 	}
 	path := filepath.Join(t.Folder, "naive")
-	from := t.here()
-	if err := t.naiveFile(ctx, db, path, &r.Rows); err != nil {
+	from := t.Here()
+	if err := writeFile(ctx, t, db, path, &r.Rows); err != nil {
 		return r, err
 	}
-	r.fill(from, t.here())
+	r.Fill(from, t.Here())
 	info, err := os.Stat(path)
 	if err != nil {
 		return r, err
@@ -46,7 +49,7 @@ func (t Task) naive(ctx context.Context) (r Result, err error) {
 	return r, err
 }
 
-func (t Task) naiveFile(ctx context.Context, db *sql.DB, path string, count *int64) (err error) {
+func writeFile(ctx context.Context, t task.Task, db *sql.DB, path string, count *int64) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -61,7 +64,7 @@ func (t Task) naiveFile(ctx context.Context, db *sql.DB, path string, count *int
 	} else {
 		defer func() { err = errors.Join(err, buffered.Flush()) }()
 	}
-	each := func(fn func(*usage.Row) error) error { return t.scan(ctx, db, count, fn) }
+	each := func(fn func(*usage.Row) error) error { return scan(ctx, db, t.Table, count, fn) }
 	switch t.Format {
 	case "csv":
 		w := csv.NewWriter(out)
@@ -99,8 +102,8 @@ func (t Task) naiveFile(ctx context.Context, db *sql.DB, path string, count *int
 }
 
 // scan calls fn with each row of the table.
-func (t Task) scan(ctx context.Context, db *sql.DB, count *int64, fn func(*usage.Row) error) (err error) {
-	rows, err := db.QueryContext(ctx, "select "+usage.Columns()+" from "+t.Table)
+func scan(ctx context.Context, db *sql.DB, table string, count *int64, fn func(*usage.Row) error) (err error) {
+	rows, err := db.QueryContext(ctx, "select "+usage.Columns()+" from "+table)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,16 @@
-package task
+package main
 
 import (
 	"os"
 	"runtime/pprof"
 )
 
-// profile starts the CPU profile that the task asks for.
-func (t Task) profile() (stop func(), err error) {
-	if t.Profile == "" {
+// profile starts a CPU profile, unless path is empty.
+func profile(path string) (stop func(), err error) {
+	if path == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(t.Profile)
+	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
