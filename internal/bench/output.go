@@ -41,7 +41,7 @@ func (o *options) report(m machine, tables []*report.Table, stdout io.Writer) er
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(o.json, append(data, '\n'), 0o644); err != nil { //nolint:gosec // figures are no secret
+		if err := os.WriteFile(o.json, append(data, '\n'), 0o644); err != nil {
 			return err
 		}
 	}

@@ -17,9 +17,8 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	// The formats of pictures.
-	_ "gonum.org/v1/plot/vg/vgimg"
-	_ "gonum.org/v1/plot/vg/vgsvg"
+	_ "gonum.org/v1/plot/vg/vgimg" // PNG
+	_ "gonum.org/v1/plot/vg/vgsvg" // SVG
 
 	"github.com/exportyard/exportyard/internal/bench/internal/contest"
 	"github.com/exportyard/exportyard/internal/bench/internal/report"
@@ -84,7 +83,10 @@ func Save(tables []*report.Table, path string) error {
 	if kind == "svg" {
 		data = bytes.ReplaceAll(data, []byte("font-family:Liberation Sans"), []byte(family))
 	}
-	return os.WriteFile(path, data, 0o644) //nolint:gosec // a picture that anyone may see
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
 }
 
 // linesOf finds the comparisons, the last one first, since the axis goes upwards.

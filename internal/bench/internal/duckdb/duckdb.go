@@ -27,8 +27,8 @@ const installTimeout = 5 * time.Minute
 //go:embed package.json package-lock.json export.mjs
 var files embed.FS
 
-// ErrMissing says that Node.js is not installed.
-var ErrMissing = errors.New("Node.js and npm, which run DuckDB, are not installed: apt-get install nodejs npm")
+// ErrMissing says that Node.js, which runs DuckDB, is not installed.
+var ErrMissing = errors.New("node and npm, which run DuckDB, are not installed: apt-get install nodejs npm")
 
 // A DuckDB is a database with the benchmark's table.
 type DuckDB struct {
@@ -52,7 +52,7 @@ func New(ctx context.Context, folder string, rows int, seed uint64) (*DuckDB, er
 	}
 	d := &DuckDB{program: program, database: filepath.Join(folder, "usage.duckdb")}
 	path := filepath.Join(folder, "usage.csv")
-	f, err := os.Create(path) //nolint:gosec // in a folder of ours
+	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (d *DuckDB) Export(ctx context.Context, path, options string, threads int) 
 }
 
 func (d *DuckDB) node(ctx context.Context, out *bytes.Buffer, args ...string) (process.Usage, error) {
-	cmd := exec.CommandContext(ctx, "node", append([]string{"export.mjs"}, args...)...) //nolint:gosec // our own script
+	cmd := exec.CommandContext(ctx, "node", append([]string{"export.mjs"}, args...)...)
 	cmd.Dir, cmd.Stdout = d.program, out
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

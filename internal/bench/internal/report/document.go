@@ -21,7 +21,7 @@ var ErrNoPlace = errors.New("the document has no place for the figures: it needs
 // Fill puts the text between the two lines of a document, in place of what was
 // there, and leaves the rest alone.
 func Fill(path string, text []byte) error {
-	old, err := os.ReadFile(path) //nolint:gosec // whoever runs the program names it
+	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func Fill(path string, text []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return os.WriteFile(path, []byte(filled), 0o644) //nolint:gosec // a document that anyone may read
+	return os.WriteFile(path, []byte(filled), 0o644)
 }
 
 func fill(document, text string) (string, error) {

@@ -15,7 +15,7 @@ const packages = "github.com/exportyard/exportyard/internal/bench/internal/"
 
 // Build compiles the programs into a folder.
 func Build(ctx context.Context, folder string) (Programs, error) {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), packages+"exporter", packages+"peer") //nolint:gosec // our own packages
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", folder+string(filepath.Separator), packages+"exporter", packages+"peer")
 	_, err := process.Run(ctx, cmd)
 	return Programs{Ours: filepath.Join(folder, "exporter"), Peer: filepath.Join(folder, "peer")}, err
 }

@@ -155,7 +155,7 @@ func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir st
 	if t.Kind.Ours() {
 		program = r.Programs.Ours
 	}
-	cmd := exec.CommandContext(ctx, program, string(text)) //nolint:gosec // one that was built for this
+	cmd := exec.CommandContext(ctx, program, string(text))
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return s, u, err
@@ -179,11 +179,11 @@ func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir st
 // psql copies the table to a file, through a compressor if there is one.
 func (r *Runner) psql(ctx context.Context, pipe *contest.Pipe, dir string) (s Sample, u process.Usage, err error) {
 	path := filepath.Join(dir, "psql")
-	f, err := os.Create(path) //nolint:gosec // in a folder of ours
+	f, err := os.Create(path)
 	if err != nil {
 		return s, u, err
 	}
-	copying := exec.CommandContext(ctx, "psql", "-X", "-q", "-h", r.Server.Host(), "-U", "postgres", "-d", "postgres", //nolint:gosec // our own server
+	copying := exec.CommandContext(ctx, "psql", "-X", "-q", "-h", r.Server.Host(), "-U", "postgres", "-d", "postgres",
 		"-c", `\copy `+usage.Table+` to stdout with (format csv, header)`)
 	copying.Stdout = f
 	cmds := []*exec.Cmd{copying}
@@ -193,7 +193,7 @@ func (r *Runner) psql(ctx context.Context, pipe *contest.Pipe, dir string) (s Sa
 			return s, u, errors.Join(err, f.Close())
 		}
 		args := append(append([]string{}, pipe.Command[1:]...), "-c")
-		packing := exec.CommandContext(ctx, pipe.Command[0], args...) //nolint:gosec // one of the contest's
+		packing := exec.CommandContext(ctx, pipe.Command[0], args...)
 		copying.Stdout, packing.Stdin, packing.Stdout = writer, reader, f
 		cmds = append(cmds, packing)
 	}

@@ -56,7 +56,6 @@ func Start(ctx context.Context, rows int) (_ *Server, err error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	//nolint:gosec // the program that was found
 	cmd := exec.CommandContext(ctx, find("initdb"), "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata="+data)
 	cmd.Dir = dir
 	process.AsServer(cmd)
@@ -67,8 +66,7 @@ func Start(ctx context.Context, rows int) (_ *Server, err error) {
 	for _, setting := range settings(rows) {
 		args = append(args, "-c", setting)
 	}
-	//nolint:gosec,noctx // the program that was found; it ends by Stop
-	serve := exec.Command(find("postgres"), args...)
+	serve := exec.CommandContext(context.WithoutCancel(ctx), find("postgres"), args...) // it ends by Stop
 	serve.Dir = dir
 	s.service, err = process.Start(serve, "ready to accept connections", syscall.SIGQUIT)
 	return s, err

@@ -135,7 +135,7 @@ func Main(run func(context.Context, Task) (Result, error)) {
 	}()
 	if err := do(ctx, run); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:gocritic // the signals end with the process
+		os.Exit(1)
 	}
 }
 
