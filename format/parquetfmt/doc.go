@@ -11,10 +11,22 @@
 // the wrong order, keep strings of any length in memory until the file ends, and
 // their page buffers outgrow a bound for hundreds of columns.
 //
-// Strings are dictionary-encoded in each column chunk whose strings repeat, until
-// its dictionary is full; a dictionary is at most 512 KiB, less for many columns.
-// All other values are PLAIN. Pages are of the first kind (DATA_PAGE) with a CRC,
-// and there is no page index. Bytes do not depend on how rows were cut into
+// A column chunk whose values repeat is dictionary-encoded, of any type but
+// BOOLEAN. The first page is the trial: the dictionary stays if the values that
+// repeat in the page's last half save at least twice what the numbers of all take.
+// It is given up at the page where that ends or where it has no room for more than
+// its 512 KiB (less for many columns), and a column that failed the trial is tried again only
+// after 1, 3, 7 and then 15 row groups. Other integers, dates, timestamps and
+// decimals up to 18 digits are DELTA_BINARY_PACKED, other strings, bytes and JSON
+// DELTA_LENGTH_BYTE_ARRAY, and all the rest is PLAIN. Pages are of the first kind
+// (DATA_PAGE) with a CRC, and there is no page index.
+//
+// A Write encodes and compresses the columns of its rows on several cores, see
+// [Format], and returns when all is done. On two cores rows of usage data take 0.6
+// of the time of one, in the memory of one row group; row groups built side by
+// side would take one each, and the rows for them in hand.
+//
+// Bytes depend neither on the number of goroutines nor on how rows were cut into
 // batches.
 //
 // # Types and limits
@@ -65,4 +77,6 @@
 // [Format] is a plain value and the zero value is ready. Compression is Snappy,
 // none, gzip (level 3: the size of the usual level 6 at about twice the speed) or
 // zstd (the library's default level, about zstd -3), of each page by itself.
+// Readers that do not know the DELTA encodings, Spark before 3.3 among them, want
+// NoDelta.
 package parquetfmt

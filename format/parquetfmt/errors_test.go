@@ -25,6 +25,7 @@ func TestNewWriterRefuses(t *testing.T) {
 	}{
 		{name: "negative rows", format: parquetfmt.Format{RowGroupRows: -1}, schema: one, want: "RowGroupRows (-1)"},
 		{name: "negative bytes", format: parquetfmt.Format{RowGroupBytes: -2}, schema: one, want: "RowGroupBytes (-2)"},
+		{name: "negative workers", format: parquetfmt.Format{Workers: -3}, schema: one, want: "Workers (-3)"},
 		{name: "unknown compression", format: parquetfmt.Format{Compression: "lzo"}, schema: one, want: `no compression "lzo": want "none", "gzip", "zstd"`},
 		{name: "no fields", want: "at least one field"},
 		{name: "unknown kind", schema: source.Schema{{Name: "odd", Kind: 99}}, want: `"odd"`},

@@ -3,6 +3,7 @@ package parquetfmt
 import (
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/parquetfmt/internal/chunk"
@@ -13,6 +14,10 @@ var (
 	_ format.Formatter   = Format{}
 	_ format.Compressing = Format{}
 )
+
+// MaxWorkers is the largest number of goroutines of a writer: each needs
+// buffers of its own, and a row has only so many columns.
+const MaxWorkers = 8
 
 // The limits of a row group unless [Format] says otherwise.
 const (
@@ -35,6 +40,13 @@ type Format struct {
 	// Default: Snappy, which has no other name here because no codec around a
 	// file is called that.
 	Compression format.Compression
+	// Workers is how many goroutines encode columns during a Write, the
+	// caller's among them. They end before Write returns, and the file does not
+	// depend on their number. Default: GOMAXPROCS, at most [MaxWorkers].
+	Workers int
+	// NoDelta keeps to the encodings that every reader knows, PLAIN and
+	// dictionaries. Files of usage data grow by a sixth.
+	NoDelta bool
 }
 
 // Info describes the files; it does not depend on the options.
@@ -61,11 +73,24 @@ func (f Format) NewWriter(w io.Writer, schema source.Schema) (format.Writer, err
 	if err := schema.Validate(); err != nil {
 		return nil, fmt.Errorf("parquetfmt: %w", err)
 	}
-	c, err := newCodec(f.Compression)
-	if err != nil {
-		return nil, err
+	if f.Workers < 0 {
+		return nil, fmt.Errorf("parquetfmt: Workers (%d) must not be negative", f.Workers)
 	}
-	return newWriter(w, schema, newLimits(f, len(schema)), c), nil
+	workers := f.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var encoders []*chunk.Encoder
+	lim := newLimits(f, len(schema))
+	for range min(workers, MaxWorkers, len(schema)) {
+		codec, err := newCodec(f.Compression)
+		if err != nil {
+			return nil, err
+		}
+		lim.layout.Codec = codec.CompressionCodec()
+		encoders = append(encoders, chunk.NewEncoder(codec))
+	}
+	return newWriter(w, schema, lim, &crew{encoders: encoders}), nil
 }
 
 // limits are the sizes that a writer works with.
@@ -74,7 +99,7 @@ type limits struct {
 	groupBytes  int // bytes held for a row group
 	strideRows  int // rows between two looks at the bytes held
 	strideBytes int // the same in bytes of cells
-	chunk       chunk.Limits
+	layout      chunk.Layout
 }
 
 // A page stays below the 128 KiB that zstd compresses without a window of its
@@ -84,7 +109,7 @@ const (
 	minPageBytes       = 8 << 10
 	maxPageRows        = maxPageBytes / 8
 	maxDictionaryBytes = 512 << 10
-	maxStrideRows      = 1024
+	maxStrideRows      = 4096
 	maxStrideBytes     = 1 << 20
 )
 
@@ -103,11 +128,11 @@ func newLimits(f Format, columns int) limits {
 		groupBytes:  size,
 		strideRows:  maxStrideRows,
 		strideBytes: min(max(size/16, 1), maxStrideBytes),
-		chunk: chunk.Limits{
+		layout: chunk.Layout{
+			NoDelta:         f.NoDelta,
 			PageRows:        maxPageRows,
 			PageBytes:       min(max(size/(8*columns), minPageBytes), maxPageBytes),
 			DictionaryBytes: min(size/(2*columns), maxDictionaryBytes),
-			KeepBytes:       size + columns*chunk.BlockSize,
 		},
 	}
 }

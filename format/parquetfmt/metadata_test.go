@@ -50,7 +50,7 @@ func TestR16_ParquetSchema(t *testing.T) {
 		schema = append(schema, source.Field{Name: tt.name, Kind: tt.kind, Required: i%2 == 1})
 	}
 	meta := openFile(t, writeFile(t, parquetfmt.Format{}, schema)).Metadata()
-	require.Equal(t, "exportyard version 1 (build parquetfmt)", meta.CreatedBy)
+	require.Equal(t, "exportyard version 2 (build parquetfmt)", meta.CreatedBy)
 	require.Empty(t, meta.KeyValueMetadata)
 	require.Len(t, meta.ColumnOrders, len(schema), "without orders readers ignore bounds")
 	require.Len(t, meta.Schema, len(schema)+1)
@@ -267,46 +267,3 @@ func TestR16_ParquetBoundsOfLongStrings(t *testing.T) {
 		})
 	}
 }
-
-func TestR16_ParquetDictionaries(t *testing.T) {
-	t.Parallel()
-	const rows = 20_000
-	tests := []struct {
-		name  string
-		text  func(i int) string
-		dict  bool
-		plain bool
-	}{
-		{name: "few", text: func(i int) string { return long(i % 7) }, dict: true},
-		{name: "one", text: func(int) string { return "x" }, dict: true},
-		{name: "nothing repeats", text: long, plain: true},
-		{name: "more and more", text: func(i int) string { return long(max(i-12_000, i%100)) }, dict: true, plain: true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			schema := source.Schema{{Name: "x", Kind: source.String}}
-			b := source.NewBatch(schema, 0, 0)
-			for i := range rows {
-				if i%5 == 0 {
-					b.Col(0).AppendNull()
-				} else {
-					require.NoError(t, b.Col(0).AppendString(tt.text(i)))
-				}
-			}
-			require.NoError(t, b.SetLen(rows))
-			file := writeFile(t, parquetfmt.Format{RowGroupBytes: 1 << 19}, schema, b)
-			requireCells(t, texts(schema, b), readColumns(t, file, schema))
-			var dict, plain bool
-			for _, s := range openFile(t, file).Metadata().RowGroups[0].Columns[0].MetaData.EncodingStats {
-				dict = dict || s.Encoding == parquet.RLEDictionary
-				plain = plain || s.PageType == parquet.DataPage && s.Encoding == parquet.Plain
-			}
-			require.Equal(t, tt.dict, dict, "pages of a dictionary")
-			require.Equal(t, tt.plain, plain, "plain pages")
-		})
-	}
-}
-
-// long returns text i, of about 70 bytes.
-func long(i int) string { return strings.Repeat(string(rune('a'+i%26)), 60) + string(rune(0x10000+i)) }

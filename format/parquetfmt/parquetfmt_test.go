@@ -5,11 +5,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/parquetfmt"
 	"github.com/exportyard/exportyard/source"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // everyKind has each kind twice, required and not, and decimals at each border
 // of their three forms.

@@ -132,6 +132,7 @@ func TestR16_ParquetNullsInEveryPosition(t *testing.T) {
 			RowGroupRows:  rapid.SampledFrom([]int{0, 1, 7, 8, 9, 64}).Draw(rt, "group rows"),
 			RowGroupBytes: rapid.SampledFrom([]int{0, 1, 10_000}).Draw(rt, "group bytes"),
 			Compression:   rapid.SampledFrom(codecs()).Draw(rt, "codec"),
+			NoDelta:       rapid.Bool().Draw(rt, "no delta"),
 		}
 		rows := rapid.IntRange(0, 40).Draw(rt, "rows")
 		b := randomBatch(t, r, schema, rows, rapid.SampledFrom([]float64{0, 0.05, 0.5, 0.95, 1}).Draw(rt, "nulls"))
@@ -272,6 +273,7 @@ func FuzzR16_Parquet(f *testing.F) {
 		}
 		format := parquetfmt.Format{
 			RowGroupRows: int(seed >> 32 & 0xff), RowGroupBytes: int(seed >> 40 & 0xffff), Compression: codecs()[seed%4],
+			NoDelta: seed>>3&1 == 1,
 		}
 		file := writeFile(t, format, schema, full)
 		require.Equal(t, texts(schema, full), readColumns(t, file, schema))

@@ -20,7 +20,7 @@ const (
 	magic = "PAR1"
 	// createdBy has the form that readers take apart. It changes when the
 	// bytes that equal rows give change, and only then.
-	createdBy = "exportyard version 1 (build parquetfmt)"
+	createdBy = "exportyard version 2 (build parquetfmt)"
 	// metadataVersion is the version of the file's metadata: data pages are of
 	// the first kind, which every reader knows.
 	metadataVersion = 1
@@ -29,7 +29,10 @@ const (
 // maxRowGroups is what the format's 16-bit ordinals can count.
 const maxRowGroups = math.MaxInt16
 
-var errClosed = errors.New("parquetfmt: write after close")
+var (
+	errClosed   = errors.New("parquetfmt: write after close")
+	errPanicked = errors.New("parquetfmt: an earlier write panicked")
+)
 
 // A writer writes one file: it fills column chunks from batches and puts them
 // out together when the row group is full.
@@ -37,13 +40,15 @@ var errClosed = errors.New("parquetfmt: write after close")
 // Where a page or a row group ends depends on the rows written so far and
 // never on the batches in which they came: cells are taken in strides, whose
 // length is counted in rows and bytes of cells, and decisions fall between two
-// strides.
+// strides. Within a stride the columns know nothing of each other, so a crew
+// takes them on all cores.
 type writer struct {
 	w       io.Writer
 	written int64
 	schema  source.Schema
 	lim     limits
 	columns []*chunk.Column
+	crew    *crew
 
 	fixed       int   // bytes of the cells of one row without a length of their own
 	variable    []int // the other columns
@@ -58,23 +63,25 @@ type writer struct {
 	err error // ends the writer
 }
 
-func newWriter(w io.Writer, schema source.Schema, lim limits, codec chunk.Codec) *writer {
-	pw := &writer{w: w, schema: append(source.Schema{}, schema...), lim: lim}
-	enc := chunk.NewEncoder(codec, lim.chunk)
+func newWriter(w io.Writer, schema source.Schema, lim limits, crew *crew) *writer {
+	pw := &writer{w: w, schema: append(source.Schema{}, schema...), lim: lim, crew: crew}
+	pool := chunk.NewPool(lim.groupBytes + len(schema)*chunk.BlockSize)
 	for i, f := range pw.schema {
-		pw.columns = append(pw.columns, chunk.NewColumn(f, enc))
+		pw.columns = append(pw.columns, chunk.NewColumn(f, &pw.lim.layout, pool))
 		_, width := chunk.Storage(f.Kind)
 		pw.fixed += width
 		if f.Kind.Variable() {
 			pw.variable = append(pw.variable, i)
 		}
 	}
+	crew.order(pw.schema)
 	return pw
 }
 
 // Write adds the rows of b. After an error the file cannot be finished.
 func (w *writer) Write(b *source.Batch) error {
 	if w.err == nil {
+		w.err = errPanicked // stands if it does
 		w.err = w.write(b)
 	}
 	return w.err
@@ -86,10 +93,11 @@ func (w *writer) write(b *source.Batch) error {
 	}
 	for lo := 0; lo < b.Len(); {
 		n := w.stride(b, lo)
-		for i, c := range w.columns {
-			if err := c.Write(b.Col(i), lo, lo+n); err != nil {
-				return err
-			}
+		err := w.crew.each(n*len(w.columns), func(e *chunk.Encoder, i int) error {
+			return w.columns[i].Write(e, b.Col(i), lo, lo+n)
+		})
+		if err != nil {
+			return err
 		}
 		lo += n
 		if w.groupRows += n; !w.strideEnded() {
@@ -211,6 +219,10 @@ func (w *writer) closeGroup() error {
 	if err := w.begin(); err != nil {
 		return err
 	}
+	err := w.crew.each(w.groupRows*len(w.columns), func(e *chunk.Encoder, i int) error { return w.columns[i].End(e) })
+	if err != nil {
+		return err
+	}
 	group := parquet.RowGroup{
 		Columns:    make([]parquet.ColumnChunk, len(w.columns)),
 		NumRows:    int64(w.groupRows),
@@ -218,7 +230,7 @@ func (w *writer) closeGroup() error {
 		Ordinal:    int16(w.groups),
 	}
 	for i, c := range w.columns {
-		meta, err := c.Finish((*output)(w), w.written)
+		meta, err := c.Flush((*output)(w), w.written)
 		if err != nil {
 			return err
 		}

@@ -1,19 +1,28 @@
 package chunk
 
-import "io"
+import (
+	"io"
+	"sync"
+)
 
 // BlockSize is the unit in bytes in which encoded pages are kept. It is small
 // because each of hundreds of columns leaves half of one unused.
 const BlockSize = 16 << 10
 
-// A blockPool hands out blocks and takes them back, so that a writer uses the
-// memory of one row group for all of them.
-type blockPool struct {
+// A Pool hands out blocks and takes them back, so that a writer uses the memory
+// of one row group for all of them. It is safe for concurrent use.
+type Pool struct {
+	mu   sync.Mutex
 	free [][]byte
-	keep int // blocks kept at most
+	keep int
 }
 
-func (p *blockPool) get() []byte {
+// NewPool returns a pool that keeps at most that many bytes for later.
+func NewPool(keep int) *Pool { return &Pool{keep: keep / BlockSize} }
+
+func (p *Pool) get() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if n := len(p.free); n > 0 {
 		b := p.free[n-1]
 		p.free = p.free[:n-1]
@@ -22,7 +31,9 @@ func (p *blockPool) get() []byte {
 	return make([]byte, 0, BlockSize)
 }
 
-func (p *blockPool) put(b []byte) {
+func (p *Pool) put(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.free) < p.keep {
 		p.free = append(p.free, b[:0])
 	}
@@ -34,7 +45,7 @@ type blockList struct {
 	size   int
 }
 
-func (l *blockList) append(pool *blockPool, data []byte) {
+func (l *blockList) append(pool *Pool, data []byte) {
 	l.size += len(data)
 	for len(data) > 0 {
 		last := len(l.blocks) - 1
@@ -49,16 +60,25 @@ func (l *blockList) append(pool *blockPool, data []byte) {
 	}
 }
 
-// drain writes the string to w and gives the blocks back.
-func (l *blockList) drain(pool *blockPool, w io.Writer) error {
-	var err error
-	for _, b := range l.blocks {
-		if err == nil {
-			_, err = w.Write(b)
+// write writes the bytes from one place to another to w.
+func (l *blockList) write(w io.Writer, from, to int) error {
+	for from < to {
+		b := l.blocks[from/BlockSize]
+		start := from % BlockSize
+		end := min(len(b), start+to-from)
+		if _, err := w.Write(b[start:end]); err != nil {
+			return err
 		}
+		from += end - start
+	}
+	return nil
+}
+
+// free gives the blocks back.
+func (l *blockList) free(pool *Pool) {
+	for _, b := range l.blocks {
 		pool.put(b)
 	}
 	clear(l.blocks)
 	l.blocks, l.size = l.blocks[:0], 0
-	return err
 }

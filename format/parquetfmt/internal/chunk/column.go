@@ -1,63 +1,79 @@
 package chunk
 
 import (
-	"fmt"
 	"io"
-	"math/bits"
 
-	"github.com/parquet-go/parquet-go/encoding/rle"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	parquet "github.com/parquet-go/parquet-go/format"
 
+	"github.com/exportyard/exportyard/format/parquetfmt/internal/bounds"
+	"github.com/exportyard/exportyard/format/parquetfmt/internal/dictionary"
 	"github.com/exportyard/exportyard/source"
 )
 
 // A Column collects the cells of one column into a page, and the pages into
-// the column chunk of a row group.
+// the column chunk of a row group. Columns of a file share nothing but the pool,
+// so that each can be used by another goroutine.
 type Column struct {
 	field    source.Field
 	physical parquet.Type
 	width    int // bytes of a cell, 0 when it has a length of its own
 	fill     fillFunc
-	enc      *Encoder
+	layout   *Layout
+	pool     *Pool
 	pageRows int // cells of a page
 
-	// The page that is being filled.
-	rows    int // cells, nulls included
-	nulls   int
-	levels  []byte  // one a cell: 0 = null, 1 = value; only of a field with nulls
-	plain   []byte  // values in the PLAIN encoding
-	bools   int     // values in plain, of a Bool column
-	numbers []int32 // of the dictionary's entries, instead of plain
+	// The page that is being filled. Its values are integers, texts or others;
+	// numbers stand for them, or beside them while the dictionary is on trial.
+	rows    int     // cells, nulls included
+	nulls   int     // of these
+	levels  []byte  // once there is a null, one a cell: 0 = null, 1 = value
+	ints    []int64 // of types of 32 and 64 bits
+	lengths []int32 // of texts
+	data    []byte  // the texts end to end, or other values in the PLAIN encoding
+	bools   int     // values in data, of a Bool column
+	numbers []int32 // of the dictionary's entries
 
 	// The column chunk.
-	dict       *dictionary // nil for a kind that never has one
-	useDict    bool        // for the pages that come
-	pages      blockList
-	cells      int64
-	cellNulls  int64
-	rawSize    int64 // of the pages with their headers, before compression
-	plainPages int32
-	dictPages  int32
-	bounds     bounds
+	dict      dictionary.Dictionary // texts or words; nil for Bool
+	texts     *dictionary.Texts
+	words     *dictionary.Words
+	useDict   bool      // for the page and those that come
+	failed    int       // trials of the dictionary without success, one after the other
+	wait      int       // row groups until the next one
+	full      bool      // the dictionary has no room
+	dictStart int       // entries of the dictionary before the page
+	valueBits int       // of a value that is not in a dictionary, as the trial found
+	pages     blockList // those with data; at last the dictionary's, though it stands before them in the file
+	dataSize  int       // of the pages with data
+	cells     int64
+	cellNulls int64
+	rawSize   int64 // of the pages with their headers, before compression
+	pagesOf   map[parquet.Encoding]int32
+	bounds    bounds.Bounds
 }
 
 // NewColumn returns a column of an empty row group.
-func NewColumn(f source.Field, enc *Encoder) *Column {
-	c := &Column{field: f, fill: newFill(f.Kind), enc: enc}
+func NewColumn(f source.Field, layout *Layout, pool *Pool) *Column {
+	c := &Column{field: f, fill: newFill(f.Kind), layout: layout, pool: pool, pagesOf: map[parquet.Encoding]int32{}}
 	c.physical, c.width = Storage(f.Kind)
-	c.pageRows = min(enc.limits.PageRows, enc.limits.PageBytes/max(c.width, 4)) // 4: the number of a dictionary's entry
-	if f.Kind == source.String {
-		c.dict, c.useDict = newDictionary(enc.limits.DictionaryBytes), true
+	c.pageRows = min(layout.PageRows, layout.PageBytes/max(c.width, 4)) // 4: the number of a dictionary's entry
+	switch {
+	case c.width == 0:
+		c.texts = dictionary.NewTexts(layout.DictionaryBytes)
+		c.dict = c.texts
+	case f.Kind != source.Bool:
+		c.words = dictionary.NewWords(c.width)
+		c.dict = c.words
 	}
+	c.resetChunk()
 	return c
 }
 
 // Held returns the bytes in memory for this column of the row group.
 func (c *Column) Held() int {
-	n := c.pages.size + len(c.plain) + len(c.levels) + 4*len(c.numbers)
-	if c.useDict || c.dictPages > 0 {
-		n += c.dict.held()
+	n := c.pages.size + len(c.data) + len(c.levels) + 4*len(c.lengths) + 8*len(c.ints) + 4*len(c.numbers)
+	if c.useDict || c.pagesOf[parquet.RLEDictionary] > 0 {
+		n += c.dict.Held()
 	}
 	return n
 }
@@ -67,14 +83,15 @@ func (c *Column) Held() int {
 // which the fill function watches. Where a page ends depends on the cells alone,
 // not on the calls that they came in. A cell that the column cannot hold is a
 // [source.DataError].
-func (c *Column) Write(v *source.Vector, lo, hi int) error {
+func (c *Column) Write(e *Encoder, v *source.Vector, lo, hi int) error {
 	for lo < hi {
-		n, err := c.fill(c, v, lo, min(hi, lo+c.pageRows-c.rows))
+		n, err := c.fill(c, e, v, lo, min(hi, lo+c.pageRows-c.rows))
 		if err != nil {
 			return err
 		}
-		if lo += n; c.pageFull() {
-			if err := c.closePage(); err != nil {
+		lo += n
+		if c.full || c.rows >= c.pageRows || c.width == 0 && len(c.data) >= c.layout.PageBytes {
+			if err := c.closePage(e); err != nil {
 				return err
 			}
 		}
@@ -82,143 +99,33 @@ func (c *Column) Write(v *source.Vector, lo, hi int) error {
 	return nil
 }
 
-func (c *Column) pageFull() bool {
-	return c.rows >= c.pageRows || len(c.plain) >= c.enc.limits.PageBytes || c.onTrial()
-}
-
-// onTrial reports whether the dictionary has grown by a page's worth of strings
-// and has not yet proved its worth: the first page of a column chunk ends there
-// at the latest.
-func (c *Column) onTrial() bool {
-	return c.useDict && c.dictPages == 0 && len(c.dict.data) >= c.enc.limits.PageBytes
-}
-
-// closePage encodes the page, if it has cells, and keeps it.
-func (c *Column) closePage() error {
-	if c.rows == 0 {
-		return nil
-	}
-	if c.useDict && c.dictPages == 0 && 2*c.dict.len() > len(c.numbers) {
-		c.dropDictionary()
-	}
-	dictionary := len(c.numbers) > 0
-	body, err := c.pageBody(dictionary)
-	if err != nil {
+// End encodes what is left of the column chunk: its last page and its
+// dictionary.
+func (c *Column) End(e *Encoder) error {
+	err := c.closePage(e)
+	if c.dataSize = c.pages.size; err != nil || c.pagesOf[parquet.RLEDictionary] == 0 {
 		return err
 	}
-	header := parquet.PageHeader{
-		Type: parquet.DataPage,
-		DataPageHeader: thrift.New(parquet.DataPageHeader{
-			NumValues:               int32(c.rows),
-			Encoding:                parquet.Plain,
-			DefinitionLevelEncoding: parquet.RLE,
-			RepetitionLevelEncoding: parquet.RLE,
-		}),
-	}
-	if dictionary {
-		header.DataPageHeader.V.Encoding = parquet.RLEDictionary
-		c.dictPages++
-	} else {
-		c.plainPages++
-	}
-	raw, err := c.enc.appendPage(&c.pages, &header, body)
-	if err != nil {
-		return fmt.Errorf("parquetfmt: encode a page of column %q: %w", c.field.Name, err)
-	}
-	c.rawSize += raw
-	c.cells += int64(c.rows)
-	c.cellNulls += int64(c.nulls)
-	c.resetPage()
-	return nil
+	return c.appendDictionary(e)
 }
 
-// dropDictionary turns the numbers of the page back into the values that they
-// stand for, when most values are new and numbers would only add to them.
-func (c *Column) dropDictionary() {
-	for _, n := range c.numbers {
-		c.plain = appendByteArray(c.plain, c.dict.entry(n))
-	}
-	c.numbers, c.useDict = c.numbers[:0], false
-	c.dict.reset()
-}
-
-// pageBody returns levels and values as the page holds them.
-func (c *Column) pageBody(dictionary bool) ([]byte, error) {
-	if c.field.Required && !dictionary {
-		return c.plain, nil
-	}
-	e := c.enc
-	var err error
-	body := e.body[:0]
-	if !c.field.Required {
-		if e.runs, err = (&rle.Encoding{BitWidth: 1}).EncodeLevels(e.runs, c.levels); err != nil {
-			return nil, fmt.Errorf("parquetfmt: encode the nulls of column %q: %w", c.field.Name, err)
-		}
-		body = appendByteArray(body, e.runs)
-	}
-	if dictionary {
-		width := max(1, bits.Len(uint(c.dict.len()-1)))
-		if e.runs, err = (&rle.Encoding{BitWidth: width}).EncodeInt32(e.runs, c.numbers); err != nil {
-			return nil, fmt.Errorf("parquetfmt: encode the dictionary numbers of column %q: %w", c.field.Name, err)
-		}
-		body = append(append(body, byte(width)), e.runs...)
-	} else {
-		body = append(body, c.plain...)
-	}
-	e.body = body
-	return body, nil
-}
-
-// resetPage empties the page. A buffer that one huge cell has stretched is not
-// kept.
-func (c *Column) resetPage() {
-	c.rows, c.nulls, c.bools = 0, 0, 0
-	c.levels, c.numbers = c.levels[:0], c.numbers[:0]
-	c.plain = shrink(c.plain, 4*c.enc.limits.PageBytes)
-	c.enc.trim()
-}
-
-// Finish writes the column chunk to w, which stands at offset in the file,
+// Flush writes the ended column chunk to w, which stands at offset in the file,
 // returns the footer's description of it, and empties the column for the next
 // row group. The errors of w come back as they are.
-func (c *Column) Finish(w io.Writer, offset int64) (parquet.ColumnMetaData, error) {
-	if err := c.closePage(); err != nil {
-		return parquet.ColumnMetaData{}, err
-	}
-	var dict blockList
-	if c.dictPages > 0 {
-		if err := c.appendDictionary(&dict); err != nil {
-			return parquet.ColumnMetaData{}, err
-		}
-	}
+func (c *Column) Flush(w io.Writer, offset int64) (parquet.ColumnMetaData, error) {
 	meta := c.describe()
-	meta.DataPageOffset = offset + int64(dict.size)
-	meta.TotalCompressedSize = int64(dict.size + c.pages.size)
-	if dict.size > 0 {
+	meta.DataPageOffset = offset + int64(c.pages.size-c.dataSize)
+	meta.TotalCompressedSize = int64(c.pages.size)
+	if c.pages.size > c.dataSize {
 		meta.DictionaryPageOffset = offset
 	}
-	err := dict.drain(&c.enc.pool, w)
+	err := c.pages.write(w, c.dataSize, c.pages.size)
 	if err == nil {
-		err = c.pages.drain(&c.enc.pool, w)
+		err = c.pages.write(w, 0, c.dataSize)
 	}
+	c.pages.free(c.pool)
 	c.resetChunk()
 	return meta, err
-}
-
-func (c *Column) appendDictionary(dst *blockList) error {
-	header := parquet.PageHeader{
-		Type: parquet.DictionaryPage,
-		DictionaryPageHeader: thrift.New(parquet.DictionaryPageHeader{
-			NumValues: int32(c.dict.len()),
-			Encoding:  parquet.Plain,
-		}),
-	}
-	raw, err := c.enc.appendPage(dst, &header, c.dict.data)
-	if err != nil {
-		return fmt.Errorf("parquetfmt: encode the dictionary of column %q: %w", c.field.Name, err)
-	}
-	c.rawSize += raw
-	return nil
 }
 
 // describe returns what the footer says of the column chunk but for its place.
@@ -226,27 +133,27 @@ func (c *Column) describe() parquet.ColumnMetaData {
 	meta := parquet.ColumnMetaData{
 		Type:                  c.physical,
 		PathInSchema:          []string{c.field.Name},
-		Codec:                 c.enc.codec.CompressionCodec(),
+		Codec:                 c.layout.Codec,
 		NumValues:             c.cells,
 		TotalUncompressedSize: c.rawSize,
 	}
 	meta.Statistics.NullCount = c.cellNulls
-	meta.Statistics.MinValue, meta.Statistics.MaxValue = c.bounds.encode(c.field.Kind)
-	if c.plainPages > 0 || c.dictPages > 0 {
-		meta.Encoding = append(meta.Encoding, parquet.Plain) // dictionary pages are PLAIN too
-	}
+	meta.Statistics.MinValue, meta.Statistics.MaxValue = c.bounds.Encode(c.field.Kind, c.width)
 	if !c.field.Required {
 		meta.Encoding = append(meta.Encoding, parquet.RLE)
 	}
-	if c.dictPages > 0 {
-		meta.Encoding = append(meta.Encoding, parquet.RLEDictionary)
-		meta.EncodingStats = append(meta.EncodingStats,
-			parquet.PageEncodingStats{PageType: parquet.DictionaryPage, Encoding: parquet.Plain, Count: 1},
-			parquet.PageEncodingStats{PageType: parquet.DataPage, Encoding: parquet.RLEDictionary, Count: c.dictPages})
+	hasDict := c.pagesOf[parquet.RLEDictionary] > 0
+	if hasDict {
+		meta.EncodingStats = append(meta.EncodingStats, parquet.PageEncodingStats{PageType: parquet.DictionaryPage, Encoding: parquet.Plain, Count: 1})
 	}
-	if c.plainPages > 0 {
-		meta.EncodingStats = append(meta.EncodingStats,
-			parquet.PageEncodingStats{PageType: parquet.DataPage, Encoding: parquet.Plain, Count: c.plainPages})
+	for _, encoding := range []parquet.Encoding{parquet.Plain, parquet.RLEDictionary, parquet.DeltaBinaryPacked, parquet.DeltaLengthByteArray} {
+		n := c.pagesOf[encoding]
+		if n > 0 {
+			meta.EncodingStats = append(meta.EncodingStats, parquet.PageEncodingStats{PageType: parquet.DataPage, Encoding: encoding, Count: n})
+		}
+		if n > 0 || encoding == parquet.Plain && hasDict {
+			meta.Encoding = append(meta.Encoding, encoding)
+		}
 	}
 	return meta
 }
@@ -254,10 +161,14 @@ func (c *Column) describe() parquet.ColumnMetaData {
 // resetChunk empties the column for the next row group.
 func (c *Column) resetChunk() {
 	c.cells, c.cellNulls, c.rawSize = 0, 0, 0
-	c.plainPages, c.dictPages = 0, 0
-	c.bounds.reset()
-	if c.dict != nil {
-		c.dict.reset()
-		c.useDict = true
+	clear(c.pagesOf)
+	c.bounds.Reset()
+	c.full, c.dictStart, c.valueBits = false, 0, 0
+	if c.dict == nil {
+		return
+	}
+	c.dict.Reset()
+	if c.useDict = c.wait == 0 && (c.texts != nil || c.roomForPage()); c.wait > 0 {
+		c.wait--
 	}
 }

@@ -1,4 +1,5 @@
-package chunk
+// Package bounds finds the smallest and the largest value of a column chunk.
+package bounds
 
 import (
 	"bytes"
@@ -6,6 +7,7 @@ import (
 	"math"
 	"unicode/utf8"
 
+	"github.com/exportyard/exportyard/format/parquetfmt/internal/word"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -18,30 +20,53 @@ const maxBound = 64
 // them, so there are none where a reader could draw a wrong conclusion: for
 // JSON, and for floating-point numbers with a NaN among them, which databases
 // order differently.
-type bounds struct {
+type Bounds struct {
 	seen           bool // there is a value
 	nan            bool
 	minInt, maxInt int64
 	minF, maxF     float64
-	minWide        source.Int128
-	maxWide        source.Int128
+	minWord        word.Word // of UUIDs, and of wide decimals with the sign bit flipped
+	maxWord        word.Word
 	minB, maxB     []byte
+	minHead        uint64 // the first 8 bytes of minB, which most values need no more of
+	maxHead        uint64
 	maxCut         bool // maxB is the beginning of a longer value
 }
 
-func (b *bounds) reset() {
-	*b = bounds{minB: b.minB[:0], maxB: b.maxB[:0]}
+// Reset forgets all values.
+func (b *Bounds) Reset() {
+	*b = Bounds{minB: b.minB[:0], maxB: b.maxB[:0]}
 }
 
-func (b *bounds) addInt(x int64) {
-	if !b.seen {
-		b.seen, b.minInt, b.maxInt = true, x, x
+// AddInts adds integers of any width.
+func (b *Bounds) AddInts(xs []int64) {
+	if len(xs) == 0 {
 		return
 	}
-	b.minInt, b.maxInt = min(b.minInt, x), max(b.maxInt, x)
+	if !b.seen {
+		b.seen, b.minInt, b.maxInt = true, xs[0], xs[0]
+	}
+	lower, upper := b.minInt, b.maxInt
+	for _, x := range xs {
+		lower, upper = min(lower, x), max(upper, x)
+	}
+	b.minInt, b.maxInt = lower, upper
 }
 
-func (b *bounds) addFloat(x float64) {
+// AddBool adds a value, of which false is the smaller.
+func (b *Bounds) AddBool(x bool) {
+	var n int64
+	if x {
+		n = 1
+	}
+	if !b.seen {
+		b.seen, b.minInt, b.maxInt = true, n, n
+	}
+	b.minInt, b.maxInt = min(b.minInt, n), max(b.maxInt, n)
+}
+
+// AddFloat adds a number, or a NaN, which leaves a chunk without bounds.
+func (b *Bounds) AddFloat(x float64) {
 	switch {
 	case math.IsNaN(x):
 		b.nan = true
@@ -54,21 +79,38 @@ func (b *bounds) addFloat(x float64) {
 	}
 }
 
-func (b *bounds) addWide(x source.Int128) {
-	switch {
-	case !b.seen:
-		b.seen, b.minWide, b.maxWide = true, x, x
-	case x.Cmp(b.minWide) < 0:
-		b.minWide = x
-	case x.Cmp(b.maxWide) > 0:
-		b.maxWide = x
+// SignBit makes the order of signed numbers that of unsigned ones.
+const SignBit = 1 << 63
+
+// AddWords adds words, whose high halves are flipped by flip: 0 or [SignBit].
+func (b *Bounds) AddWords(words []word.Word, flip uint64) {
+	if len(words) == 0 {
+		return
+	}
+	if !b.seen {
+		b.seen = true
+		b.minWord = word.Word{Hi: words[0].Hi ^ flip, Lo: words[0].Lo}
+		b.maxWord = b.minWord
+	}
+	for _, w := range words {
+		w.Hi ^= flip
+		if w.Less(b.minWord) {
+			b.minWord = w
+		} else if b.maxWord.Less(w) {
+			b.maxWord = w
+		}
 	}
 }
 
-// addBytes compares the beginnings of values: the beginning of the smallest is
+// AddBytes adds a string or bytes. It compares the beginnings of values: the beginning of the smallest is
 // a lower bound of all, and that of the largest becomes an upper bound when it
 // is raised in the end.
-func (b *bounds) addBytes(x []byte) {
+func (b *Bounds) AddBytes(x []byte) {
+	if len(x) >= 8 && b.seen {
+		if head := binary.BigEndian.Uint64(x); head > b.minHead && head < b.maxHead {
+			return
+		}
+	}
 	cut := len(x) > maxBound
 	if cut {
 		x = x[:maxBound]
@@ -76,22 +118,30 @@ func (b *bounds) addBytes(x []byte) {
 	if !b.seen {
 		b.seen, b.maxCut = true, cut
 		b.minB, b.maxB = append(b.minB[:0], x...), append(b.maxB[:0], x...)
+		b.minHead, b.maxHead = head(x), head(x)
 		return
 	}
 	if bytes.Compare(x, b.minB) < 0 {
-		b.minB = append(b.minB[:0], x...)
+		b.minB, b.minHead = append(b.minB[:0], x...), head(x)
 	}
 	switch c := bytes.Compare(x, b.maxB); {
 	case c > 0:
-		b.maxB, b.maxCut = append(b.maxB[:0], x...), cut
+		b.maxB, b.maxHead, b.maxCut = append(b.maxB[:0], x...), head(x), cut
 	case c == 0:
 		b.maxCut = b.maxCut || cut
 	}
 }
 
-// encode returns both bounds as statistics hold them, in memory of their own,
-// or nothing.
-func (b *bounds) encode(k source.Kind) (lower, upper []byte) {
+// head returns the first 8 bytes of x as a number, zeros for those missing.
+func head(x []byte) uint64 {
+	var first [8]byte
+	copy(first[:], x)
+	return binary.BigEndian.Uint64(first[:])
+}
+
+// Encode returns both bounds of cells of kind k and of that width in bytes as
+// statistics hold them, in memory of their own, or nothing.
+func (b *Bounds) Encode(k source.Kind, width int) (lower, upper []byte) {
 	if !b.seen || k == source.JSON || k == source.Float64 && b.nan {
 		return nil, nil
 	}
@@ -101,20 +151,18 @@ func (b *bounds) encode(k source.Kind) (lower, upper []byte) {
 	case source.Float64:
 		return appendFloat(nil, signedZero(b.minF, -1)), appendFloat(nil, signedZero(b.maxF, 1))
 	case source.UUID:
-		return bytes.Clone(b.minB), bytes.Clone(b.maxB)
+		return b.minWord.Append(nil, 16), b.maxWord.Append(nil, 16)
 	case source.String:
 		return b.encodeCut(wholeRunes, raiseRunes)
 	case source.Bytes:
 		return b.encodeCut(func(p []byte) []byte { return p }, raiseBytes)
 	case source.AnyDecimal:
-		if k.Precision() > maxPrecision64 {
-			return appendWide(nil, b.minWide), appendWide(nil, b.maxWide)
+		if width == 16 {
+			b.minWord.Hi, b.maxWord.Hi = b.minWord.Hi^SignBit, b.maxWord.Hi^SignBit
+			return b.minWord.Append(nil, 16), b.maxWord.Append(nil, 16)
 		}
 	}
-	if _, width := Storage(k); width == 4 {
-		return binary.LittleEndian.AppendUint32(nil, uint32(b.minInt)), binary.LittleEndian.AppendUint32(nil, uint32(b.maxInt))
-	}
-	return binary.LittleEndian.AppendUint64(nil, uint64(b.minInt)), binary.LittleEndian.AppendUint64(nil, uint64(b.maxInt))
+	return word.AppendInt(nil, uint64(b.minInt), width), word.AppendInt(nil, uint64(b.maxInt), width)
 }
 
 // signedZero returns x, and for both zeros the one with the sign of sign: the
@@ -126,7 +174,7 @@ func signedZero(x, sign float64) float64 {
 	return x
 }
 
-func (b *bounds) encodeCut(whole func([]byte) []byte, raise func([]byte) []byte) (lower, upper []byte) {
+func (b *Bounds) encodeCut(whole func([]byte) []byte, raise func([]byte) []byte) (lower, upper []byte) {
 	upper = append([]byte{}, b.maxB...)
 	if b.maxCut {
 		if upper = raise(whole(upper)); upper == nil {
@@ -185,9 +233,4 @@ func raiseBytes(p []byte) []byte {
 
 func appendFloat(dst []byte, x float64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(x))
-}
-
-// appendWide appends x as 16 bytes, the most significant first.
-func appendWide(dst []byte, x source.Int128) []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, uint64(x.Hi)), x.Lo)
 }
