@@ -13,10 +13,12 @@
 // same file of it, or leaves that output out:
 //
 //   - exportyard: export.Engine with pgsource, memstore and filesink, as a host
-//     wires them, the table as one part; and sqlsource over database/sql.
+//     wires them, the table as one part; and sqlsource over database/sql, which
+//     sorts a table without a key by all its columns, as nobody else does.
 //   - naive Go: database/sql with pgx, Scan into a plain struct, and encoding/csv,
-//     encoding/json (for the document all rows in memory, then Marshal) or
-//     GenericWriter of parquet-go, and compress/gzip as it comes.
+//     encoding/json or GenericWriter of parquet-go, and compress/gzip as it comes.
+//     The JSON document is Marshal of all rows in memory, as structs, and once more
+//     as maps.
 //   - psql: \copy as CSV, to the file or through a compressor.
 //   - DuckDB: COPY of a table of its own in its own columnar file, two threads, from
 //     Node.js. It has almost no cost to get at its rows, which favours it.

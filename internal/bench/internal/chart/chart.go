@@ -157,11 +157,14 @@ func ticks(low, high float64) (out []plot.Tick) {
 }
 
 func addBars(p *plot.Plot, lines []line) error {
-	first, second := make(plotter.Values, len(lines)), make(plotter.Values, len(lines))
+	alone, first, second := make(plotter.Values, len(lines)), make(plotter.Values, len(lines)), make(plotter.Values, len(lines))
 	several := false
 	for i, l := range lines {
-		first[i], second[i] = l.one, l.more
-		several = several || l.several
+		if l.several {
+			first[i], second[i], several = l.one, l.more, true
+		} else {
+			alone[i] = l.one
+		}
 	}
 	add := func(values plotter.Values, fill color.Color, offset vg.Length, legend string) error {
 		bars, err := plotter.NewBarChart(values, barWidth)
@@ -171,14 +174,16 @@ func addBars(p *plot.Plot, lines []line) error {
 		bars.Horizontal, bars.Color, bars.Offset = true, fill, offset
 		bars.LineStyle.Width = 0
 		p.Add(bars)
-		p.Legend.Add(legend, bars)
+		if legend != "" {
+			p.Legend.Add(legend, bars)
+		}
 		return nil
-	}
-	if err := add(first, one, barWidth/2, "one connection"); err != nil {
-		return err
 	}
 	if !several {
-		return nil
+		return add(alone, one, 0, "")
+	}
+	if err := errors.Join(add(alone, one, 0, ""), add(first, one, barWidth/2, "one connection")); err != nil {
+		return err
 	}
 	return add(second, more, -barWidth/2, "two connections")
 }
@@ -214,7 +219,11 @@ func addMarks(p *plot.Plot, lines []line) error {
 func addNumbers(p *plot.Plot, lines []line) error {
 	var at plotter.XYLabels
 	for i, l := range lines {
-		at.XYs = append(at.XYs, plotter.XY{X: l.reach() + 0.06, Y: float64(i)})
+		x := l.reach()
+		if x < 1 {
+			x = 1 // the line would go through the number
+		}
+		at.XYs = append(at.XYs, plotter.XY{X: x + 0.06, Y: float64(i)})
 		number := fmt.Sprintf("%.2f", l.one)
 		if l.several {
 			number += fmt.Sprintf(" / %.2f", l.more)

@@ -97,12 +97,12 @@ func otherOutputs() []Output {
 		},
 		{
 			Name: "json", Memory: textMemory, Mallocs: textMallocs,
-			Cases:   with(tables(task.Task{Format: "json"}), naive("json", "")),
+			Cases:   with(tables(task.Task{Format: "json"}), naive("json", ""), naiveMaps("")),
 			Targets: []Target{{ours, naiveGo, 4, 5.5}},
 		},
 		{
 			Name: "json.gz", Memory: textMemory, Mallocs: textMallocs,
-			Cases:   with(tables(task.Task{Format: "json", Codec: "gzip"}), naive("json", "gzip")),
+			Cases:   with(tables(task.Task{Format: "json", Codec: "gzip"}), naive("json", "gzip"), naiveMaps("gzip")),
 			Targets: []Target{{ours, naiveGo, 4.5, 6}},
 		},
 		{
@@ -165,6 +165,13 @@ func sqlsource(format, codec string) Case {
 
 func naive(format, codec string) Case {
 	return Case{Name: naiveGo, Group: Naive, Task: &task.Task{Kind: task.Naive, Source: task.DatabaseSQL, Format: format, Codec: codec}}
+}
+
+// naiveMaps is the document from structs instead of maps.
+func naiveMaps(codec string) Case {
+	c := naive("json maps", codec)
+	c.Name += ", maps"
+	return c
 }
 
 func psql(pack string, command ...string) Case {

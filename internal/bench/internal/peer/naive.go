@@ -78,16 +78,9 @@ func writeFile(ctx context.Context, t task.Task, db *sql.DB, path string, count 
 		enc := json.NewEncoder(out)
 		return each(func(row *usage.Row) error { return enc.Encode(row) })
 	case "json":
-		var rows []usage.Row
-		if err := each(func(row *usage.Row) error { rows = append(rows, *row); return nil }); err != nil {
-			return err
-		}
-		data, err := json.Marshal(rows)
-		if err != nil {
-			return err
-		}
-		_, err = out.Write(data)
-		return err
+		return writeDocument(out, each)
+	case "json maps":
+		return writeMaps(out, each)
 	case "parquet":
 		w := parquet.NewGenericWriter[usage.Row](out, parquet.Compression(&parquet.Snappy))
 		rows := make([]usage.Row, 1)
@@ -99,6 +92,36 @@ func writeFile(ctx context.Context, t task.Task, db *sql.DB, path string, count 
 		return errors.Join(err, w.Close())
 	}
 	return fmt.Errorf("nobody writes %q like that", t.Format)
+}
+
+// An eachRow calls a function with each row.
+type eachRow func(fn func(*usage.Row) error) error
+
+// writeDocument holds all rows and then marshals them.
+func writeDocument(out io.Writer, each eachRow) error {
+	var rows []usage.Row
+	if err := each(func(row *usage.Row) error { rows = append(rows, *row); return nil }); err != nil {
+		return err
+	}
+	return marshal(out, rows)
+}
+
+// writeMaps is the same with maps, as in a program that exports tables of any kind.
+func writeMaps(out io.Writer, each eachRow) error {
+	var rows []map[string]any
+	if err := each(func(row *usage.Row) error { rows = append(rows, row.Map()); return nil }); err != nil {
+		return err
+	}
+	return marshal(out, rows)
+}
+
+func marshal(out io.Writer, rows any) error {
+	data, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(data)
+	return err
 }
 
 // scan calls fn with each row of the table.

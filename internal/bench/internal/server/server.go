@@ -114,18 +114,22 @@ func (s *Server) Load(ctx context.Context, rows, small int, seed uint64) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	if _, err := conn.Exec(ctx, usage.CreateTable); err != nil {
+	// In the transaction that makes the table its rows need no log.
+	if _, err := conn.Exec(ctx, "begin; "+usage.CreateTable); err != nil {
 		return err
 	}
 	r, w := io.Pipe()
 	go func() { _ = w.CloseWithError(usage.WriteCSV(w, rows, seed)) }() // ends with the reader
 	defer func() { _ = r.Close() }()
-	tag, err := conn.PgConn().CopyFrom(ctx, r, "copy "+usage.Table+" from stdin with (format csv, header true)")
+	tag, err := conn.PgConn().CopyFrom(ctx, r, "copy "+usage.Table+" from stdin with (format csv, header true, freeze true)")
 	if err != nil {
 		return err
 	}
 	if tag.RowsAffected() != int64(rows) {
 		return fmt.Errorf("the server took %d rows of %d", tag.RowsAffected(), rows)
+	}
+	if _, err := conn.Exec(ctx, "commit"); err != nil {
+		return err
 	}
 	if err := settle(ctx, conn, usage.Table); err != nil || small >= rows {
 		return err

@@ -35,7 +35,8 @@ type Task struct {
 	Rows int
 	// Seed of rows from memory.
 	Seed uint64
-	// Format is one of csv, ndjson, json, parquet and xlsx.
+	// Format is one of csv, ndjson, json, parquet and xlsx; for Naive also "json
+	// maps", a document made of maps instead of structs.
 	Format string
 	// Codec around the file: none, gzip or zstd.
 	Codec string

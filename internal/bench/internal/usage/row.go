@@ -61,6 +61,15 @@ func rowOf(b *source.Batch, i int) Row {
 	return r
 }
 
+// Map is the row as a program has it that knows no tables.
+func (r *Row) Map() map[string]any {
+	return map[string]any{
+		"run_id": r.RunID, "org_id": r.OrgID, "user_id": r.UserID, "thread_id": r.ThreadID, "user_name": r.UserName,
+		"user_email": r.UserEmail, "title": r.Title, "model": r.Model, "status": r.Status, "credit_cost": r.CreditCost,
+		"tokens": r.Tokens, "cached": r.Cached, "created_at": r.CreatedAt, "finished_at": r.FinishedAt, "settings": r.Settings,
+	}
+}
+
 // Record is the row as encoding/csv takes it.
 func (r *Row) Record() []string {
 	finished := ""
