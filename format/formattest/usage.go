@@ -34,13 +34,15 @@ func UsageSchema() source.Schema {
 }
 
 // AppendUsage appends n rows of [UsageSchema] to b, the same for the same seed:
-// about 430 bytes a row as CSV and 630 as NDJSON.
+// about 430 bytes a row as CSV and 600 as NDJSON. Organizations, users and threads
+// come again, as in a table of products.
 func AppendUsage(b *source.Batch, seed uint64, n int) error {
 	r := rand.New(rand.NewPCG(seed, 15))
-	for range n {
-		for c := range 4 {
-			b.Col(c).AppendUUID(usageID(r, c))
-		}
+	for i := range uint64(n) {
+		b.Col(0).AppendUUID(usageID(r.Uint64(), r.Uint64()))
+		b.Col(1).AppendUUID(usageID(1, r.Uint64N(500)))
+		b.Col(2).AppendUUID(usageID(2, r.Uint64N(5_000)))
+		b.Col(3).AppendUUID(usageID(3+seed, i/6+r.Uint64N(40))) // about six runs in a thread, near each other
 		for c, text := range usageTexts(r) {
 			if err := b.Col(4 + c).AppendString(text); err != nil {
 				return err
@@ -65,26 +67,24 @@ func AppendUsage(b *source.Batch, seed uint64, n int) error {
 	return nil
 }
 
-// usageID returns an id: of one in 20 organizations, of one in 500 users, or new.
-func usageID(r *rand.Rand, column int) (id [16]byte) {
-	high, low := r.Uint64(), r.Uint64()
-	switch column {
-	case 1:
-		high, low = 0x0190163d86947e39, 0xaea5966c26f80000+uint64(r.IntN(20))
-	case 2:
-		high, low = 0x0190163d86947e40, 0x9ea5966c26f80000+uint64(r.IntN(500))
-	}
-	binary.BigEndian.PutUint64(id[:8], high)
-	binary.BigEndian.PutUint64(id[8:], low)
+// usageID returns the id that belongs to two numbers.
+func usageID(a, b uint64) (id [16]byte) {
+	r := rand.NewPCG(a, b)
+	binary.BigEndian.PutUint64(id[:8], r.Uint64())
+	binary.BigEndian.PutUint64(id[8:], r.Uint64())
 	return id
 }
 
 func usageTexts(r *rand.Rand) [5]string {
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	titles := []string{
+		"Summarize the quarterly report of team %d, please", "Quote %d: \"ship it\" — and why we did", "First line of ticket %d\nSecond line of the title",
+		"Launch 🚀 plan, revision %d", "%d 件の文書を翻訳してください", "Weekly numbers of department %d for the board",
+	}
 	return [5]string{
 		pick("Ann Example", "Bernhard Groß", "O'Neill, Sean", "李小龍", "Zoë \"Zo\" van Dijk", "Test User"),
-		fmt.Sprintf("user%d@%s.example.org", r.IntN(500), pick("acme", "globex", "initech")),
-		pick("Summarize the quarterly report, please", "Quote: \"ship it\" — and why", "First line\nSecond line of the title", "Launch 🚀 plan", "翻訳してください", "Weekly numbers"),
+		fmt.Sprintf("user%d@%s.example.org", r.IntN(5_000), pick("acme", "globex", "initech")),
+		fmt.Sprintf(titles[r.IntN(len(titles))], 1000+r.IntN(500)),
 		pick("large-2026-05", "small-2026-05", "embed-v3"),
 		pick("completed", "completed", "completed", "failed", "canceled"),
 	}
