@@ -14,6 +14,7 @@ import (
 // options are what the command line asks for.
 type options struct {
 	rows, rounds int
+	xlsx         int
 	repeat       int
 	seed         uint64
 	dir          string
@@ -32,6 +33,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&o.rows, "rows", 1_000_000, "how many rows the table has")
+	flags.IntVar(&o.xlsx, "xlsx", contest.XLSXRows, "how many of them a workbook has at most")
 	flags.IntVar(&o.rounds, "rounds", 3, "how many clean rounds count")
 	flags.IntVar(&o.repeat, "repeat", 3, "how many more rounds there are at most, for runs that something disturbed")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the rows")
@@ -44,8 +46,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
-	if flags.NArg() > 0 || o.rows < 1 || o.rounds < 1 || o.repeat < 0 {
-		return nil, errors.New("want flags alone, and at least one row and one round")
+	if flags.NArg() > 0 || o.rows < 1 || o.xlsx < 1 || o.rounds < 1 || o.repeat < 0 {
+		return nil, errors.New("want flags alone, and at least one row, of a workbook too, and one round")
 	}
 	var words []string
 	if only != "" {

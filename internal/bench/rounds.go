@@ -33,7 +33,7 @@ func (o *options) measure(ctx context.Context, log io.Writer) (m machine, tables
 		return m, nil, err
 	}
 	defer db.Stop()
-	if err := db.Load(ctx, o.rows, contest.XLSXRows, o.seed); err != nil {
+	if err := db.Load(ctx, o.rows, o.xlsx, o.seed); err != nil {
 		return m, nil, fmt.Errorf("load the table: %w", err)
 	}
 	logf(log, "%d rows are loaded in %.1f s\n", o.rows, time.Since(begin).Seconds())
@@ -41,7 +41,7 @@ func (o *options) measure(ctx context.Context, log io.Writer) (m machine, tables
 	if err != nil {
 		return m, nil, fmt.Errorf("build what is measured: %w", err)
 	}
-	r := &runner.Runner{Programs: programs, Server: db, Rows: o.rows, Seed: o.seed, Folder: folder, Profiles: o.profiles}
+	r := &runner.Runner{Programs: programs, Server: db, Rows: o.rows, XLSXRows: o.xlsx, Seed: o.seed, Folder: folder, Profiles: o.profiles}
 	if o.wants(contest.DuckDB) {
 		if r.DuckDB, r.NoDuckDB = duckdb.New(ctx, folder, o.rows, o.seed); r.NoDuckDB != nil && ctx.Err() == nil {
 			logf(log, "DuckDB is left out: %v\n", r.NoDuckDB)

@@ -6,7 +6,7 @@ import "github.com/exportyard/exportyard/format"
 // larger ones compress better; gzip loses under one percent at this size.
 const (
 	batchBytes     = 1 << 20
-	zstdBatchBytes = 5 << 19
+	zstdBatchBytes = 2 << 20
 )
 
 // textShape makes a stored file of blocks, or a piece of one.

@@ -19,8 +19,8 @@ const (
 	excel      = "excelize, rows in memory"
 )
 
-// XLSXRows is how many rows a workbook has at most, and EncoderRows how many
-// different ones an encoder is given.
+// XLSXRows is how many rows a workbook has at most unless more are asked for, and
+// EncoderRows how many different ones an encoder is given.
 const (
 	XLSXRows    = 300_000
 	EncoderRows = 200_000
@@ -167,7 +167,7 @@ func naive(format, codec string) Case {
 	return Case{Name: naiveGo, Group: Naive, Task: &task.Task{Kind: task.Naive, Source: task.DatabaseSQL, Format: format, Codec: codec}}
 }
 
-// naiveMaps is the document from structs instead of maps.
+// naiveMaps is the document from maps instead of structs.
 func naiveMaps(codec string) Case {
 	c := naive("json maps", codec)
 	c.Name += ", maps"

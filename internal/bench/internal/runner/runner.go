@@ -45,7 +45,9 @@ type Sample struct {
 type Runner struct {
 	Server *server.Server
 	Rows   int
-	Seed   uint64
+	// XLSXRows is how many of them a workbook has at most.
+	XLSXRows int
+	Seed     uint64
 	// Programs make the exports of tasks.
 	Programs Programs
 	// DuckDB has the same table; nil when it is not installed, for the reason
@@ -130,7 +132,7 @@ func (r *Runner) Run(ctx context.Context, o contest.Output, c contest.Case) (s S
 func (r *Runner) RowsOf(o contest.Output) int {
 	switch {
 	case o.Name == "xlsx":
-		return min(r.Rows, contest.XLSXRows)
+		return min(r.Rows, r.XLSXRows)
 	case o.Part == contest.Encoders:
 		return min(r.Rows, contest.EncoderRows)
 	}
@@ -141,7 +143,7 @@ func (r *Runner) RowsOf(o contest.Output) int {
 func (r *Runner) task(ctx context.Context, o contest.Output, t task.Task, dir string) (s Sample, u process.Usage, err error) {
 	t.DSN, t.Rows, t.Seed, t.Folder, t.Table = r.Server.DSN(), r.RowsOf(o), r.Seed, dir, usage.Table
 	t.Server = r.Server.PID()
-	if r.Rows > contest.XLSXRows && o.Name == "xlsx" {
+	if r.Rows > r.XLSXRows && o.Name == "xlsx" {
 		t.Table = usage.SmallTable
 	}
 	if r.Profiles != "" && t.Kind == task.Ours {
