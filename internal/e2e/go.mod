@@ -2,6 +2,9 @@ module github.com/exportyard/exportyard/internal/e2e
 
 go 1.26.0
 
+// What npm installs is not ours; some of it is in Go.
+ignore node_modules
+
 require github.com/exportyard/exportyard v0.1.0
 
 replace github.com/exportyard/exportyard => ../..
