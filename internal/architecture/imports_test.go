@@ -58,7 +58,7 @@ var rooms = []room{
 
 	{at: "queue"},
 	{at: "queue/queuetest", own: []string{"queue"}},
-	{at: "queue/sqlstore", own: []string{"queue"}, tests: []string{sqlite}},
+	{at: "queue/sqlstore", own: []string{"queue"}, tests: []string{sqlite, pgx}},
 	{at: "queue/*", own: []string{"queue"}},
 
 	{at: "export", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},

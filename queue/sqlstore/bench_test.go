@@ -29,56 +29,64 @@ func claimOne(b testing.TB, s *sqlstore.Store) queue.Claimed {
 
 // One request: job, two parts, audit and outbox entry.
 func BenchmarkRequest(b *testing.B) {
-	s := open(b, newFile(b), nil)
-	for i := 0; b.Loop(); i++ {
-		id := strconv.Itoa(i)
-		_, _, err := s.Create(b.Context(), draft(id), entriesOf(id))
-		require.NoError(b, err)
-	}
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		for i := 0; b.Loop(); i++ {
+			id := strconv.Itoa(i)
+			_, _, err := s.Create(b.Context(), draft(id), entriesOf(id))
+			require.NoError(b, err)
+		}
+	})
 }
 
 // One part of a job of 10,000: claim, renewal, seal.
 func BenchmarkPart(b *testing.B) {
-	s := open(b, newFile(b), nil)
-	left := 0
-	for i := 0; b.Loop(); i++ {
-		if left == 0 {
-			b.StopTimer()
-			_, _, err := s.Create(b.Context(), draft(strconv.Itoa(i)), nil)
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		left := 0
+		for i := 0; b.Loop(); i++ {
+			if left == 0 {
+				b.StopTimer()
+				_, _, err := s.Create(b.Context(), draft(strconv.Itoa(i)), nil)
+				require.NoError(b, err)
+				finishPart(b, s, claimOne(b, s), planned(10_000))
+				left = 10_000
+				b.StartTimer()
+			}
+			c := claimOne(b, s)
+			l := queue.Lease{Tenant: c.Part.Tenant, Job: c.Part.Job, Number: c.Part.Number, Fence: c.Part.Fence}
+			_, err := s.Renew(b.Context(), queue.Renew{Leases: []queue.Lease{l}, Lease: time.Hour})
 			require.NoError(b, err)
-			finishPart(b, s, claimOne(b, s), planned(10_000))
-			left = 10_000
-			b.StartTimer()
+			finishPart(b, s, c, nil)
+			left--
 		}
-		c := claimOne(b, s)
-		l := queue.Lease{Tenant: c.Part.Tenant, Job: c.Part.Job, Number: c.Part.Number, Fence: c.Part.Fence}
-		_, err := s.Renew(b.Context(), queue.Renew{Leases: []queue.Lease{l}, Lease: time.Hour})
-		require.NoError(b, err)
-		finishPart(b, s, c, nil)
-		left--
-	}
+	})
 }
 
 // Planning a job of 10,000 parts.
 func BenchmarkPlan(b *testing.B) {
-	s := open(b, newFile(b), nil)
-	parts := planned(10_000)
-	for i := 0; b.Loop(); i++ {
-		id := strconv.Itoa(i)
-		_, _, err := s.Create(b.Context(), draft(id), nil)
-		require.NoError(b, err)
-		finishPart(b, s, claimOne(b, s), parts)
-		_, err = s.Update(context.Background(), queue.Update{Tenant: "acme", Job: id, Event: queue.Cancel}, nil)
-		require.NoError(b, err)
-	}
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		parts := planned(10_000)
+		for i := 0; b.Loop(); i++ {
+			id := strconv.Itoa(i)
+			_, _, err := s.Create(b.Context(), draft(id), nil)
+			require.NoError(b, err)
+			finishPart(b, s, claimOne(b, s), parts)
+			_, err = s.Update(context.Background(), queue.Update{Tenant: "acme", Job: id, Event: queue.Cancel}, nil)
+			require.NoError(b, err)
+		}
+	})
 }
 
 // Looking at a job with 10,000 parts of which some are leased.
 func BenchmarkGet(b *testing.B) {
-	s := open(b, newFile(b), nil)
-	base(b, s, false)
-	for b.Loop() {
-		_, err := s.Get(b.Context(), "acme", "base")
-		require.NoError(b, err)
-	}
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		base(b, s, false)
+		for b.Loop() {
+			_, err := s.Get(b.Context(), "acme", "base")
+			require.NoError(b, err)
+		}
+	})
 }

@@ -37,42 +37,46 @@ func (tx *transaction) claim(ctx context.Context, c queue.Claim) ([]queue.Claime
 	if len(claimed) == 0 {
 		return nil, nil
 	}
-	var turn int64
-	err = tx.Conn.QueryRowContext(ctx, "select coalesce(max(claimed), 0) from exportyard_job where state in "+activeStates).Scan(&turn)
-	if err != nil {
-		return nil, err
-	}
-	last := make(map[string]int64, len(claimed))
-	for _, got := range claimed {
-		turn++
-		last[got.Job.ID] = turn
+	changes := make([]*partChange, len(claimed))
+	last := make(map[string]int64, len(rows))
+	for i, got := range claimed {
+		last[got.Job.ID] = int64(i + 1)
 		// What is claimed was offered: ready, and under the fence before.
 		was := got.Part
 		was.State, was.Fence = queue.Ready, got.Part.Fence-1
-		if err := tx.updatePart(ctx, rows[got.Job.ID], was, got.Part); err != nil {
-			return nil, err
-		}
+		changes[i] = &partChange{job: rows[got.Job.ID].ord, was: was, now: got.Part}
 	}
-	for _, o := range offers {
-		if turn, ok := last[o.Job.ID]; ok {
-			if err := tx.claimed(ctx, rows[o.Job.ID], turn); err != nil {
-				return nil, err
-			}
-		}
+	if err := tx.updateParts(ctx, changes); err != nil {
+		return nil, err
 	}
-	return claimed, nil
+	return claimed, tx.claimed(ctx, rows, last)
 }
 
-// claimed notes that it was the job's turn.
-func (tx *transaction) claimed(ctx context.Context, j jobRow, turn int64) error {
-	after := j.Started(tx.Now)
-	err := tx.Change(ctx, "update exportyard_job set claimed = $1, started_at = $2, version = $3 where ord = $4 and version = $5",
-		turn, txn.Micros(after.StartedAt), after.Version, j.ord, j.Version)
+// claimed notes that it was the turn of jobs, last in which order.
+func (tx *transaction) claimed(ctx context.Context, jobs map[string]jobRow, last map[string]int64) error {
+	var turn int64
+	err := tx.Row(ctx, "select coalesce(max(claimed), 0) from exportyard_job where state in "+activeStates).Scan(&turn)
 	if err != nil {
-		return fmt.Errorf("write job %s: %w", j.ID, err)
+		return err
+	}
+	rows := make([][]any, 0, len(last))
+	for id, n := range last {
+		j := jobs[id]
+		after := j.Started(tx.Now)
+		rows = append(rows, []any{j.ord, j.Version, turn + n, txn.Micros(after.StartedAt), after.Version, number(j.PartsSealed == j.Parts-1)})
+	}
+	err = tx.ChangeEach(ctx, "update exportyard_job set claimed = v.column3, started_at = v.column4, version = v.column5, ready = "+hasReady("v.column6"),
+		[]string{"bigint", "bigint", "bigint", "bigint", "bigint", "bigint"},
+		"where exportyard_job.ord = v.column1 and exportyard_job.version = v.column2", rows)
+	if err != nil {
+		return fmt.Errorf("write claimed jobs: %w", err)
 	}
 	return nil
 }
+
+const inRotation = "where j.state in " + activeStates + " and j.ready = 1" +
+	" and exists (select 1 from exportyard_part p where p.job = j.ord and p.suspect = 0 and" + mayBeClaimed +
+	") order by j.claimed, j.ord limit $2"
 
 // offers returns what a claim may choose from, and the rows of these jobs.
 func (tx *transaction) offers(ctx context.Context, c queue.Claim) (map[string]jobRow, []queue.Offer, error) {
@@ -82,9 +86,7 @@ func (tx *transaction) offers(ctx context.Context, c queue.Claim) (map[string]jo
 			return rows, offers, err
 		}
 	}
-	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+"where j.state in "+activeStates+
-		" and exists (select 1 from exportyard_part p where p.job = j.ord and p.suspect = 0 and"+mayBeClaimed+
-		") order by j.claimed, j.ord limit $2"+tx.Lock, txn.Micros(tx.Now), c.Limit)
+	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+inRotation+tx.SkipLocked("j"), txn.Micros(tx.Now), c.Limit)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +95,17 @@ func (tx *transaction) offers(ctx context.Context, c queue.Claim) (map[string]jo
 	if len(jobs) == c.Limit {
 		each = 1
 	}
-	return tx.offer(ctx, jobs, 0, each)
+	rows, offers, err := tx.offer(ctx, jobs, 0, each)
+	for err == nil && len(offers) == 0 && tx.RowLocks() {
+		// Perhaps others have locked all that there is. They do so for a moment: wait for
+		// the first, which may have nothing more to give then.
+		jobs, err = txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+inRotation+tx.ForUpdate("j"), txn.Micros(tx.Now), 1)
+		if err != nil || len(jobs) == 0 {
+			break
+		}
+		rows, offers, err = tx.offer(ctx, jobs, 0, c.Limit)
+	}
+	return rows, offers, err
 }
 
 // suspects returns the first suspect of the job whose turn it is. Suspects are
@@ -102,41 +114,27 @@ func (tx *transaction) suspects(ctx context.Context) (map[string]jobRow, []queue
 	jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+"where j.ord in (select p.job from exportyard_part p where p.state = 'ready' and p.suspect = 1)"+
 		" and j.state in "+activeStates+
 		" and exists (select 1 from exportyard_part p where p.job = j.ord and p.suspect = 1 and"+mayBeClaimed+
-		") order by j.claimed, j.ord limit 1"+tx.Lock, txn.Micros(tx.Now))
+		") order by j.claimed, j.ord limit 1"+tx.ForUpdate("j"), txn.Micros(tx.Now))
 	if err != nil {
 		return nil, nil, err
 	}
 	return tx.offer(ctx, jobs, 1, 1)
 }
 
+// offer returns the first claimable parts of jobs, and of those that have none nothing.
 func (tx *transaction) offer(ctx context.Context, jobs []jobRow, suspect, each int) (map[string]jobRow, []queue.Offer, error) {
 	rows := make(map[string]jobRow, len(jobs))
-	offers := make([]queue.Offer, len(jobs))
-	for i, j := range jobs {
-		parts, err := txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"join exportyard_job j on j.ord = p.job where p.job = $2 and p.suspect = $3 and"+
-			mayBeClaimed+"order by p.number limit $4"+tx.Lock, txn.Micros(tx.Now), j.ord, suspect, each)
+	offers := make([]queue.Offer, 0, len(jobs))
+	for _, j := range jobs {
+		parts, err := txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"join exportyard_job j on j.ord = p.job where"+mayBeClaimed+
+			"and p.job = $2 and p.suspect = $3 order by p.number limit $4"+tx.ForUpdate("p"), txn.Micros(tx.Now), j.ord, suspect, each)
 		if err != nil {
 			return nil, nil, err
 		}
-		rows[j.ID] = j
-		offers[i] = queue.Offer{Job: j.Job, Parts: parts}
+		if len(parts) > 0 {
+			rows[j.ID] = j
+			offers = append(offers, queue.Offer{Job: j.Job, Parts: parts})
+		}
 	}
 	return rows, offers, nil
-}
-
-// Renew prolongs leases and stores progress.
-func (s *Store) Renew(ctx context.Context, r queue.Renew) ([]queue.Renewed, error) {
-	answers := make([]queue.Renewed, len(r.Leases))
-	err := s.write(ctx, func(tx *transaction) (err error) {
-		for i, l := range r.Leases {
-			if answers[i], err = tx.renew(ctx, l, r); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: renew: %w", err)
-	}
-	return answers, nil
 }

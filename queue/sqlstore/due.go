@@ -67,16 +67,16 @@ func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, e
 	}
 	var list []queue.Due
 	for _, l := range leases {
-		j, _, err := tx.oneJob(ctx, "where j.ord = $1", l.job)
+		j, err := tx.scanJob(tx.Row(ctx, selectJob+"where j.ord = $1", l.job))
 		if err != nil {
 			return nil, err
 		}
-		p, err := tx.part(ctx, j, l.number)
+		parts, err := tx.parts(ctx, j, []int{l.number})
 		if err != nil {
 			return nil, err
 		}
-		if p.LeaseOver(tx.Now) {
-			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: p})
+		if c, ok := parts[l.number]; ok && c.was.LeaseOver(tx.Now) {
+			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: c.was})
 		}
 	}
 	return list, nil

@@ -3,60 +3,59 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
-// append appends the entries of a change that leaves its job in state.
-func (tx *transaction) append(ctx context.Context, state queue.State, entries []queue.Entry) error {
+// append appends the entries of a change, whose conditions are met.
+func (tx *transaction) append(ctx context.Context, entries []queue.Entry) error {
+	return tx.appendCounted(ctx, entries, nil)
+}
+
+// appendCounted appends entries of which some tenants' are counted already: counted
+// says up to which number.
+func (tx *transaction) appendCounted(ctx context.Context, entries []queue.Entry, counted map[string]int64) error {
 	byTenant := map[string][]queue.Entry{}
-	var tenants []string
-	for _, e := range queue.EntriesIn(state, entries) {
-		if !slices.Contains(tenants, e.Tenant) {
-			tenants = append(tenants, e.Tenant)
-		}
+	for _, e := range entries {
 		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
 	}
-	slices.Sort(tenants) // all writers take the rows of tenants in one order
-	for _, tenant := range tenants {
-		last, err := tx.count(ctx, "entries", tenant, len(byTenant[tenant]))
-		if err != nil {
-			return err
+	rows := make([][]any, 0, len(entries))
+	// All writers take the rows of tenants in one order.
+	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+		last, ok := counted[tenant]
+		if !ok {
+			var err error
+			if _, last, err = tx.count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
+				return err
+			}
 		}
 		seq := last - int64(len(byTenant[tenant]))
 		for _, e := range byTenant[tenant] {
 			seq++
-			err := tx.Exec(ctx, `insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at)
-				values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-				e.ID, e.Tenant, e.Kind, seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, txn.Micros(tx.Now))
-			if err != nil {
-				return fmt.Errorf("append entry %q: %w", e.ID, err)
-			}
+			rows = append(rows, []any{e.ID, e.Tenant, e.Kind, seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, txn.Micros(tx.Now)})
 		}
+	}
+	err := tx.Insert(ctx, "insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at) ", rows)
+	if err != nil {
+		return fmt.Errorf("append entries: %w", err)
 	}
 	return nil
 }
 
-// count adds n to one of the tenant's counters and returns what it is then. Until
-// the transaction ends no other counts for this tenant, so the numbers that a
-// tenant's rows get grow in the order of commits.
-func (tx *transaction) count(ctx context.Context, counter, tenant string, n int) (int64, error) {
-	jobs, entries := 0, 0
-	if counter == "jobs" {
-		jobs = n
-	} else {
-		entries = n
-	}
-	var last int64
-	err := tx.Conn.QueryRowContext(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
+// count adds to the tenant's counters and returns what they are then. Until the
+// transaction ends no other counts for this tenant, so the numbers that a tenant's
+// rows get grow in the order of commits.
+func (tx *transaction) count(ctx context.Context, tenant string, jobs, entries int) (lastJob, lastEntry int64, err error) {
+	err = tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
 		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries
-		returning `+counter, tenant, jobs, entries).Scan(&last)
+		returning jobs, entries`, tenant, jobs, entries).Scan(&lastJob, &lastEntry)
 	if err != nil {
-		return 0, fmt.Errorf("count %s: %w", counter, err)
+		return 0, 0, fmt.Errorf("count: %w", err)
 	}
-	return last, nil
+	return lastJob, lastEntry, nil
 }
 
 // Entries returns the tenant's entries of a kind.

@@ -21,7 +21,7 @@ func dump(t testing.TB, db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder
 	for _, table := range tables {
-		rows, err := db.QueryContext(t.Context(), "select * from "+table+" order by 1")
+		rows, err := db.QueryContext(t.Context(), "select * from "+table+" order by 1, 2")
 		require.NoError(t, err)
 		columns, err := rows.Columns()
 		require.NoError(t, err)
@@ -162,54 +162,56 @@ func base(t testing.TB, s *sqlstore.Store, unplanned bool) {
 // lost, everything; and the pool must be good for the next try.
 func TestR3_FaultAtEveryStatement(t *testing.T) {
 	t.Parallel()
-	for _, step := range atomicSteps {
-		for _, f := range []fault{fails, lostAnswer, dies, panics, cancels} {
-			t.Run(step.name+"/"+string(f), func(t *testing.T) {
-				t.Parallel()
-				path := newFile(t)
-				db, tap := tapped(t, path)
-				store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
-				require.NoError(t, err)
-				base(t, store, step.name == "plan")
-				look := openDB(t, path)
-				before := dump(t, look)
-				isDone := func() bool {
-					for query, want := range step.done {
-						var got int
-						require.NoError(t, look.QueryRowContext(t.Context(), query).Scan(&got))
-						if got != want {
-							require.Equal(t, before, dump(t, look), "half of it is done")
-							return false
+	withEach(t, func(t *testing.T, where func(testing.TB) place) {
+		for _, step := range atomicSteps {
+			for _, f := range []fault{fails, lostAnswer, dies, panics, cancels} {
+				t.Run(step.name+"/"+string(f), func(t *testing.T) {
+					t.Parallel()
+					p := where(t)
+					db, tap := p.tapped(t)
+					store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+					require.NoError(t, err)
+					base(t, store, step.name == "plan")
+					look := p.db(t)
+					before := dump(t, look)
+					isDone := func() bool {
+						for query, want := range step.done {
+							var got int
+							require.NoError(t, look.QueryRowContext(t.Context(), query).Scan(&got))
+							if got != want {
+								require.Equal(t, before, dump(t, look), "half of it is done")
+								return false
+							}
+						}
+						return true
+					}
+					require.False(t, isDone(), "the step has nothing to do")
+					faults := 0
+					for at := 1; ; at++ {
+						ctx, cancel := context.WithCancel(t.Context())
+						tap.arm(at, f, cancel)
+						err := caught(func() error { return step.do(ctx, store) })
+						cancel()
+						hit := tap.hit()
+						tap.arm(0, "", nil)
+						if !hit {
+							require.NoError(t, err)
+							break
+						}
+						faults++
+						if err == nil || isDone() {
+							// The context was over after the last look at it, or only the answer was lost.
+							require.True(t, f == cancels || f == lostAnswer, "statement %d", at)
+							break
 						}
 					}
-					return true
-				}
-				require.False(t, isDone(), "the step has nothing to do")
-				faults := 0
-				for at := 1; ; at++ {
-					ctx, cancel := context.WithCancel(t.Context())
-					tap.arm(at, f, cancel)
-					err := caught(func() error { return step.do(ctx, store) })
-					cancel()
-					hit := tap.hit()
-					tap.arm(0, "", nil)
-					if !hit {
-						require.NoError(t, err)
-						break
-					}
-					faults++
-					if err == nil || isDone() {
-						// The context was over after the last look at it, or only the answer was lost.
-						require.True(t, f == cancels || f == lostAnswer, "statement %d", at)
-						break
-					}
-				}
-				require.True(t, isDone())
-				require.Greater(t, faults, 5)
-				require.Zero(t, db.Stats().InUse)
-			})
+					require.True(t, isDone())
+					require.Greater(t, faults, 5)
+					require.Zero(t, db.Stats().InUse)
+				})
+			}
 		}
-	}
+	})
 }
 
 // caught turns a panic of the driver into an error.
@@ -226,26 +228,30 @@ func caught(f func() error) (err error) {
 // clean, or not at all: the pool has two, and all goes on after many such cuts.
 func TestCanceledMidwayLeavesNoTransaction(t *testing.T) {
 	t.Parallel()
-	path := newFile(t)
-	db, tap := tapped(t, path)
-	db.SetMaxOpenConns(2)
-	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
-	require.NoError(t, err)
-	base(t, store, false)
-	look := openDB(t, path)
-	before := dump(t, look)
-	for at := 4; at < 14; at++ {
-		ctx, cancel := context.WithCancel(t.Context())
-		tap.arm(at, cancels, cancel)
-		_, err := store.Update(ctx, queue.Update{Tenant: "acme", Job: "base", Event: queue.Cancel}, entriesOf("x"))
-		cancel()
-		if err == nil {
-			break
-		}
-		require.ErrorIs(t, err, context.Canceled)
-		require.Equal(t, before, dump(t, look))
-		// Another process could write now.
-		_, err = look.ExecContext(t.Context(), "update exportyard_job set claimed = claimed")
+	onEach(t, func(t *testing.T, p place) {
+		db, tap := p.tapped(t)
+		db.SetMaxOpenConns(2)
+		store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
 		require.NoError(t, err)
-	}
+		base(t, store, false)
+		look := p.db(t)
+		before := dump(t, look)
+		cuts := 0
+		for {
+			ctx, cancel := context.WithCancel(t.Context())
+			tap.arm(cuts+1, cancels, cancel)
+			_, err := store.Update(ctx, queue.Update{Tenant: "acme", Job: "base", Event: queue.Cancel}, entriesOf("x"))
+			cancel()
+			if err == nil {
+				break
+			}
+			cuts++
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, before, dump(t, look))
+			// Another process could write now.
+			_, err = look.ExecContext(t.Context(), "update exportyard_job set claimed = claimed")
+			require.NoError(t, err)
+		}
+		require.Greater(t, cuts, 5)
+	})
 }

@@ -48,7 +48,7 @@ func TestOpenRefuses(t *testing.T) {
 			if c.path == "" {
 				c.path = newFile(t)
 			}
-			db := openDB(t, c.path)
+			db := openFile(t, c.path)
 			if c.damage != nil {
 				c.damage(t, db)
 			}
@@ -60,10 +60,12 @@ func TestOpenRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "no database")
 }
 
+func openFile(t testing.TB, path string) *sql.DB { return file(path).db(t) }
+
 func TestMigrateThenOpen(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
-	db := openDB(t, path)
+	db := openFile(t, path)
 	require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.SQLite))
 	require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.SQLite), "a second time")
 	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, &sqlstore.Options{OmitMigrate: true})
@@ -76,7 +78,7 @@ func TestMigrateThenOpen(t *testing.T) {
 // are set to.
 func TestConnectionsFlushAndWait(t *testing.T) {
 	t.Parallel()
-	db := openDB(t, newFile(t)+"?_pragma=synchronous(off)&_pragma=busy_timeout(5)")
+	db := openFile(t, newFile(t)+"?_pragma=synchronous(off)&_pragma=busy_timeout(5)")
 	db.SetMaxOpenConns(2)
 	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
 	require.NoError(t, err)
@@ -95,7 +97,7 @@ func TestConnectionsFlushAndWait(t *testing.T) {
 // The host's own longer wait stays.
 func TestLongerWaitStays(t *testing.T) {
 	t.Parallel()
-	db := openDB(t, newFile(t)+"?_pragma=busy_timeout(7000)")
+	db := openFile(t, newFile(t)+"?_pragma=busy_timeout(7000)")
 	_, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
 	require.NoError(t, err)
 	var got int
@@ -110,7 +112,7 @@ func TestOpenAtTheSameTime(t *testing.T) {
 	errs := make([]error, 8)
 	var all sync.WaitGroup
 	for i := range errs {
-		db := openDB(t, path)
+		db := openFile(t, path)
 		all.Go(func() { _, errs[i] = sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil) })
 	}
 	all.Wait()
@@ -122,7 +124,7 @@ func TestOpenAtTheSameTime(t *testing.T) {
 func TestExclusiveTakesEveryLeaseBack(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
-	before := open(t, path, nil)
+	before := file(path).open(t, nil)
 	base(t, before, true) // base/1 and the plan of unplanned are leased
 	got := claimOne(t, before)
 	l := queue.Lease{Tenant: "acme", Job: "base", Number: got.Part.Number, Fence: got.Part.Fence, Rows: 5}
@@ -135,7 +137,7 @@ func TestExclusiveTakesEveryLeaseBack(t *testing.T) {
 	}
 	base1, unplanned1 := version("base"), version("unplanned")
 
-	after := open(t, path, &sqlstore.Options{Exclusive: true})
+	after := file(path).open(t, &sqlstore.Options{Exclusive: true})
 	require.Greater(t, version("base"), base1)
 	require.Greater(t, version("unplanned"), unplanned1)
 	for id, parts := range map[string]int{"base": 5, "unplanned": 2} {
@@ -160,7 +162,7 @@ func TestExclusiveTakesEveryLeaseBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, claimed, 4)
 
-	again := open(t, newFile(t), &sqlstore.Options{Exclusive: true})
+	again := inFile(t).open(t, &sqlstore.Options{Exclusive: true})
 	due, err := again.Due(t.Context(), 10)
 	require.NoError(t, err)
 	require.Empty(t, due)
@@ -169,7 +171,7 @@ func TestExclusiveTakesEveryLeaseBack(t *testing.T) {
 // hold begins to write and does not end.
 func hold(t *testing.T, path string) (release func()) {
 	t.Helper()
-	conn, err := openDB(t, path).Conn(t.Context())
+	conn, err := openFile(t, path).Conn(t.Context())
 	require.NoError(t, err)
 	_, err = conn.ExecContext(t.Context(), "begin immediate")
 	require.NoError(t, err)
@@ -183,7 +185,7 @@ func hold(t *testing.T, path string) (release func()) {
 func TestLockedIsToldAfterLockWait(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
-	store := open(t, path, &sqlstore.Options{LockWait: 30 * time.Millisecond})
+	store := file(path).open(t, &sqlstore.Options{LockWait: 30 * time.Millisecond})
 	release := hold(t, path)
 	_, _, err := store.Create(t.Context(), draft("a"), nil)
 	require.ErrorContains(t, err, "sqlstore: create: begin: ")
@@ -198,7 +200,7 @@ func TestLockedIsToldAfterLockWait(t *testing.T) {
 func TestLockedIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
-	store := open(t, path, nil)
+	store := file(path).open(t, nil)
 	timer := time.AfterFunc(1200*time.Millisecond, hold(t, path))
 	defer timer.Stop()
 	_, _, err := store.Create(t.Context(), draft("a"), nil)
@@ -209,7 +211,7 @@ func TestLockedIsWaitedFor(t *testing.T) {
 func TestWaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	path := newFile(t)
-	store := open(t, path, nil)
+	store := file(path).open(t, nil)
 	defer hold(t, path)()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

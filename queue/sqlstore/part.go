@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/exportyard/exportyard/queue"
@@ -25,62 +23,83 @@ func scanPart(j queue.Job) func(txn.Scanner) (queue.Part, error) {
 	}
 }
 
-// part returns a part of the job, and locks it when the transaction may write.
-func (tx *transaction) part(ctx context.Context, j jobRow, number int) (queue.Part, error) {
-	p, err := scanPart(j.Job)(tx.Conn.QueryRowContext(ctx, selectPart+"where p.job = $1 and p.number = $2"+tx.Lock, j.ord, number))
-	if errors.Is(err, sql.ErrNoRows) {
-		return queue.Part{}, fmt.Errorf("part %d of job %s: %w", number, j.ID, queue.ErrNotFound)
-	}
-	return p, err
+// A partChange is a part as it was read and as it becomes.
+type partChange struct {
+	job      int64
+	was, now queue.Part
+	changed  bool
 }
 
-// updatePart stores what a part became, if it is still in the state and under
+// parts returns those of the parts with these numbers that are there, locked when the
+// transaction may write.
+func (tx *transaction) parts(ctx context.Context, j jobRow, numbers []int) (map[int]*partChange, error) {
+	among, args := txn.In("p.number", numbers, j.ord)
+	list, err := txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"where p.job = $1 and "+among+tx.ForUpdate("p"), args...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[int]*partChange, len(list))
+	for _, p := range list {
+		found[p.Number] = &partChange{job: j.ord, was: p, now: p}
+	}
+	return found, nil
+}
+
+// partColumns are the types of the columns that updateParts joins.
+var partColumns = []string{
+	"bigint", "bigint", "text", "bigint", "text", "bigint", "bigint", "bigint", "bigint", "bigint",
+	"bigint", "bigint", "bigint", txn.Blob, "bigint", txn.Blob, "text", "bigint",
+}
+
+// updateParts stores what parts became, if they are still in the state and under
 // the fence that was read.
-func (tx *transaction) updatePart(ctx context.Context, j jobRow, was, p queue.Part) error {
-	if err := tx.Change(ctx, `update exportyard_part set state = $1, fence = $2, holder = $3, lease_until = $4, not_before = $5,
-		alone = $6, suspect = $7, failures = $8, row_count = $9, byte_count = $10,
-		receipt_version = $11, receipt = $12, reason_version = $13, reason = $14
-		where job = $15 and number = $16 and state = $17 and fence = $18`,
-		p.State, p.Fence, p.Holder, txn.Micros(p.LeaseUntil), txn.Micros(p.NotBefore),
-		number(p.Alone), number(p.Suspect), p.Failures, p.Rows, p.Bytes,
-		p.Receipt.Version, p.Receipt.Data, p.Reason.Version, p.Reason.Data,
-		j.ord, p.Number, was.State, was.Fence); err != nil {
-		return fmt.Errorf("write part %d of job %s: %w", p.Number, j.ID, err)
+func (tx *transaction) updateParts(ctx context.Context, changes []*partChange) error {
+	rows := make([][]any, len(changes))
+	for i, c := range changes {
+		p := c.now
+		rows[i] = []any{
+			c.job, p.Number, p.State, p.Fence, p.Holder, txn.Micros(p.LeaseUntil), txn.Micros(p.NotBefore),
+			number(p.Alone), number(p.Suspect), p.Failures, p.Rows, p.Bytes,
+			p.Receipt.Version, p.Receipt.Data, p.Reason.Version, p.Reason.Data, c.was.State, c.was.Fence,
+		}
+	}
+	err := tx.ChangeEach(ctx, `update exportyard_part set state = v.column3, fence = v.column4, holder = v.column5,
+		lease_until = v.column6, not_before = v.column7, alone = v.column8, suspect = v.column9, failures = v.column10,
+		row_count = v.column11, byte_count = v.column12, receipt_version = v.column13, receipt = v.column14,
+		reason_version = v.column15, reason = v.column16`, partColumns,
+		`where exportyard_part.job = v.column1 and exportyard_part.number = v.column2
+		and exportyard_part.state = v.column17 and exportyard_part.fence = v.column18`, rows)
+	if err != nil {
+		return fmt.Errorf("write parts: %w", err)
 	}
 	return nil
 }
 
 // insertParts stores new parts.
 func (tx *transaction) insertParts(ctx context.Context, job int64, parts []queue.Part) error {
-	if len(parts) == 0 {
-		return nil
+	rows := make([][]any, len(parts))
+	for i, p := range parts {
+		rows[i] = []any{job, p.Number, p.Kind, p.Payload.Version, p.Payload.Data, p.State}
 	}
-	insert, err := tx.Conn.PrepareContext(ctx, `insert into exportyard_part (job, number, kind, payload_version, payload, state)
-		values ($1, $2, $3, $4, $5, $6)`)
+	err := tx.Insert(ctx, "insert into exportyard_part (job, number, kind, payload_version, payload, state) ", rows)
 	if err != nil {
-		return err
-	}
-	defer insert.Close()
-	for _, p := range parts {
-		if _, err := insert.ExecContext(ctx, job, p.Number, p.Kind, p.Payload.Version, p.Payload.Data, p.State); err != nil {
-			return fmt.Errorf("write part %d: %w", p.Number, err)
-		}
+		return fmt.Errorf("write new parts: %w", err)
 	}
 	return nil
 }
 
 // cancelParts ends the parts of a job that is no longer active. A part's state
 // alone decides what becomes of it, so one question for each state is enough.
-func (tx *transaction) cancelParts(ctx context.Context, j jobRow) error {
+func (tx *transaction) cancelParts(ctx context.Context, job int64) error {
 	for _, state := range []queue.PartState{queue.Ready, queue.Leased, queue.Sealed, queue.PartFailed, queue.PartCanceled} {
 		after := queue.Part{State: state}.Cancel()
 		if after.State == state {
 			continue
 		}
 		err := tx.Exec(ctx, "update exportyard_part set state = $1, lease_until = $2 where job = $3 and state = $4",
-			after.State, txn.Micros(after.LeaseUntil), j.ord, state)
+			after.State, txn.Micros(after.LeaseUntil), job, state)
 		if err != nil {
-			return fmt.Errorf("cancel the parts of job %s: %w", j.ID, err)
+			return fmt.Errorf("cancel parts: %w", err)
 		}
 	}
 	return nil

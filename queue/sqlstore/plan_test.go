@@ -17,7 +17,7 @@ import (
 // sort that is allowed is of the jobs that have a suspect, which are few.
 func TestNoStatementScansOrSorts(t *testing.T) {
 	t.Parallel()
-	db, tap := tapped(t, newFile(t))
+	db, tap := inFile(t).tapped(t)
 	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
 	require.NoError(t, err)
 	base(t, store, true)
@@ -44,7 +44,8 @@ func TestNoStatementScansOrSorts(t *testing.T) {
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
 			fewSuspects := strings.Contains(s.query, "p.suspect = 1)")
-			inOrder := strings.Contains(detail, "USING INDEX exportyard_job_rotation") || strings.Contains(detail, "USING COVERING INDEX exportyard_job_rotation") ||
+			given := strings.HasSuffix(detail, "VALUES CLAUSE") || strings.Contains(detail, "CONSTANT ROW") || detail == "SCAN v"
+			inOrder := given || strings.Contains(detail, "USING INDEX exportyard_job_rotation") || strings.Contains(detail, "USING COVERING INDEX exportyard_job_rotation") ||
 				fewSuspects && strings.Contains(detail, "exportyard_part_suspect")
 			if strings.Contains(detail, "SCAN") && !inOrder || strings.Contains(detail, "TEMP B-TREE") && !fewSuspects {
 				t.Errorf("%s\n  in %s", detail, s.query)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,51 +31,72 @@ var (
 )
 
 // childKey names the environment variable that makes this program one of the
-// processes of a test: its role, the file, and its name.
+// processes of a test: it is a task.
 const childKey = "EXPORTYARD_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if child := strings.Split(os.Getenv(childKey), "|"); len(child) == 3 {
-		roles := map[string]func(store *sqlstore.Store, name string) error{"request": requestOneSlot, "storm": storm}
-		if err := runChild(roles[child[0]], child[1], child[2]); err != nil {
+	if told := os.Getenv(childKey); told != "" {
+		if err := runChild(told); err != nil {
 			fmt.Println("error", err)
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	status := m.Run()
+	stopShared()
+	if status == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Println(err)
+			status = 1
+		}
+	}
+	os.Exit(status)
 }
 
-func runChild(role func(*sqlstore.Store, string) error, path, name string) error {
-	db, err := sql.Open("sqlite", path)
+func runChild(told string) error {
+	var t task
+	if err := json.Unmarshal([]byte(told), &t); err != nil {
+		return err
+	}
+	db, err := sql.Open(t.Place.Driver, t.Place.DSN)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	db.SetMaxOpenConns(12)
 	fmt.Println("up")
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil { // wait for the start
 		return err
 	}
-	store, err := sqlstore.Open(context.Background(), db, sqlstore.SQLite, nil)
+	store, err := sqlstore.Open(context.Background(), db, t.Place.Dialect, nil)
 	if err != nil {
 		return err
 	}
-	return role(store, name)
+	roles := map[string]func(store *sqlstore.Store, name string) error{"request": requestOneSlot, "storm": storm}
+	return roles[t.Role](store, t.Name)
 }
 
-// A child is another process on the same file.
+// A task is what a child is for.
+type task struct {
+	Role, Name string
+	Place      place
+}
+
+// A child is another process on the same place.
 type child struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
 	start func()
 }
 
-func startChild(t *testing.T, role, path, name string) *child {
+func startChild(t *testing.T, role string, p place, name string) *child {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
+	told, err := json.Marshal(task{Role: role, Name: name, Place: p})
+	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), childKey+"="+strings.Join([]string{role, path, name}, "|"))
+	cmd.Env = append(os.Environ(), childKey+"="+string(told))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
@@ -126,31 +148,32 @@ func requestOneSlot(store *sqlstore.Store, name string) error {
 // Four processes open one new file and send 1,000 requests for one slot.
 func TestR1_FourProcesses(t *testing.T) {
 	t.Parallel()
-	path := newFile(t)
-	children := make([]*child, 4)
-	for i := range children {
-		children[i] = startChild(t, "request", path, fmt.Sprint("p", i))
-	}
-	for _, c := range children {
-		c.start()
-	}
-	accepted, conflicts := 0, 0
-	for _, c := range children {
-		line := c.line()
-		var a, b int
-		_, err := fmt.Sscan(line, &a, &b)
-		require.NoError(t, err, "a process said %q", line)
-		accepted, conflicts = accepted+a, conflicts+b
-		for rest := c.line(); rest != ""; rest = c.line() {
-			t.Error(rest) // "database is locked" would come here
+	onEach(t, func(t *testing.T, p place) {
+		children := make([]*child, 4)
+		for i := range children {
+			children[i] = startChild(t, "request", p, fmt.Sprint("p", i))
 		}
-		require.NoError(t, c.cmd.Wait())
-	}
-	require.Equal(t, 1, accepted)
-	require.Equal(t, 999, conflicts)
-	entries, err := open(t, path, nil).Entries(t.Context(), "acme", queue.Audit, 0, 10)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
+		for _, c := range children {
+			c.start()
+		}
+		accepted, conflicts := 0, 0
+		for _, c := range children {
+			line := c.line()
+			var a, b int
+			_, err := fmt.Sscan(line, &a, &b)
+			require.NoError(t, err, "a process said %q", line)
+			accepted, conflicts = accepted+a, conflicts+b
+			for rest := c.line(); rest != ""; rest = c.line() {
+				t.Error(rest) // "database is locked" would come here
+			}
+			require.NoError(t, c.cmd.Wait())
+		}
+		require.Equal(t, 1, accepted)
+		require.Equal(t, 999, conflicts)
+		entries, err := p.open(t, nil).Entries(t.Context(), "acme", queue.Audit, 0, 10)
+		require.NoError(t, err)
+		require.Len(t, entries, 1)
+	})
 }
 
 // storm takes jobs through their lives, as many as it can, until it is killed. It
@@ -209,52 +232,56 @@ func workOnce(ctx context.Context, store *sqlstore.Store, id string, say func(..
 // that was answered is there, and nothing is half there.
 func TestKilledProcessesLeaveNothingHalf(t *testing.T) {
 	t.Parallel()
-	if *seed == 0 {
-		*seed = rand.Uint64()
-	}
-	t.Logf("-seed %d", *seed)
-	random := rand.New(rand.NewPCG(*seed, 0))
-	path := newFile(t)
-	answered := map[string]bool{}
-	note := func(line string) {
-		require.False(t, strings.HasPrefix(line, "error"), line)
-		answered[line] = true
-	}
-	for kill := range *kills {
-		one, two := startChild(t, "storm", path, fmt.Sprint("a", kill)), startChild(t, "storm", path, fmt.Sprint("b", kill))
-		one.start()
-		two.start()
-		for range 20 + random.IntN(20) {
-			line := one.line()
-			require.NotEmpty(t, line)
-			note(line)
+	onEach(t, func(t *testing.T, p place) {
+		from := *seed
+		if from == 0 {
+			from = rand.Uint64()
 		}
-		for _, c := range []*child{one, two} {
-			require.NoError(t, c.cmd.Process.Kill())
-			for line := c.line(); strings.Count(line, " ") == 1; line = c.line() {
+		t.Logf("-seed %d", from)
+		random := rand.New(rand.NewPCG(from, 0))
+		answered := map[string]bool{}
+		note := func(line string) {
+			require.False(t, strings.HasPrefix(line, "error"), line)
+			answered[line] = true
+		}
+		for kill := range *kills {
+			one, two := startChild(t, "storm", p, fmt.Sprint("a", kill)), startChild(t, "storm", p, fmt.Sprint("b", kill))
+			one.start()
+			two.start()
+			for range 20 + random.IntN(20) {
+				line := one.line()
+				require.NotEmpty(t, line)
 				note(line)
 			}
-			require.Error(t, c.cmd.Wait())
+			for _, c := range []*child{one, two} {
+				require.NoError(t, c.cmd.Process.Kill())
+				for line := c.line(); strings.Count(line, " ") == 1; line = c.line() {
+					note(line)
+				}
+				require.Error(t, c.cmd.Wait())
+			}
 		}
-	}
-	db := openDB(t, path)
-	_, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, &sqlstore.Options{Exclusive: true})
-	require.NoError(t, err)
-	wholeness(t, db)
-	created, sealed := list(t, db, "select id from exportyard_job"), list(t, db, "select id from exportyard_entry where type = 'sealed'")
-	for line := range answered {
-		what, id, _ := strings.Cut(line, " ")
-		require.True(t, what == "created" && created[id] || what == "sealed" && sealed[id], "%s is lost", line)
-	}
-	require.Greater(t, len(answered), 20**kills)
+		db := p.db(t)
+		_, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{Exclusive: true})
+		require.NoError(t, err)
+		if p.Dialect == sqlstore.SQLite {
+			var whole string
+			require.NoError(t, db.QueryRowContext(t.Context(), "pragma integrity_check").Scan(&whole))
+			require.Equal(t, "ok", whole)
+		}
+		wholeness(t, db)
+		created, sealed := list(t, db, "select id from exportyard_job"), list(t, db, "select id from exportyard_entry where type = 'sealed'")
+		for line := range answered {
+			what, id, _ := strings.Cut(line, " ")
+			require.True(t, what == "created" && created[id] || what == "sealed" && sealed[id], "%s is lost", line)
+		}
+		require.Greater(t, len(answered), 20**kills)
+	})
 }
 
 // wholeness checks that the rows that are written together are there together.
 func wholeness(t *testing.T, db *sql.DB) {
 	t.Helper()
-	var whole string
-	require.NoError(t, db.QueryRowContext(t.Context(), "pragma integrity_check").Scan(&whole))
-	require.Equal(t, "ok", whole)
 	for what, query := range map[string]string{
 		"a job without its parts": `select count(*) from exportyard_job j
 			where j.parts <> (select count(*) from exportyard_part p where p.job = j.ord)`,
@@ -271,6 +298,9 @@ func wholeness(t *testing.T, db *sql.DB) {
 			(select p.state <> 'sealed' from exportyard_part p where p.job = j.ord and p.number = 0)`,
 		"a counter that is off": `select abs(jobs - (select count(*) from exportyard_job)) + abs(entries - (select count(*) from exportyard_entry))
 			from exportyard_tenant`,
+		"a job that hides what is ready, or promises what is not": `select count(*) from exportyard_job j where j.state in ('pending', 'running')
+			and (j.ready = 1) <> exists (select 1 from exportyard_part p where p.job = j.ord and p.state = 'ready' and p.suspect = 0
+				and (p.kind <> 'seal' or j.parts_sealed = j.parts - 1))`,
 		"a lease after an exclusive opening": `select count(*) from exportyard_part where state = 'leased'`,
 	} {
 		var n int

@@ -8,21 +8,26 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 var (
 	_ queue.JobStore    = (*Store)(nil)
 	_ queue.EntryReader = (*Store)(nil)
+	_ queue.TxCreator   = (*Store)(nil)
 )
 
 // A Dialect says which database a store is on.
 type Dialect string
 
-// SQLite is SQLite 3.35 or newer, in a file.
-const SQLite Dialect = "sqlite"
+// The dialects.
+const (
+	SQLite     Dialect = "sqlite"     // SQLite 3.35 or newer, in a file
+	PostgreSQL Dialect = "postgresql" // PostgreSQL 12 or newer
+)
 
-var dialects = map[Dialect]*txn.Dialect{SQLite: &txn.SQLite}
+var dialects = map[Dialect]*txn.Dialect{SQLite: &txn.SQLite, PostgreSQL: &txn.PostgreSQL}
 
 // Options adjust a Store.
 type Options struct {
@@ -30,8 +35,8 @@ type Options struct {
 	// because it holds a lock. Open then returns every lease to ready; nothing is
 	// counted. Default: false.
 	Exclusive bool
-	// OmitMigrate makes Open only check the version of the tables; [Migrate] is
-	// then the host's to call. Default: false.
+	// OmitMigrate makes Open only check the version of SQLite's tables; [Migrate] is
+	// then the host's to call, as it always is on PostgreSQL. Default: false.
 	OmitMigrate bool
 	// LockWait is how long a method waits for other processes that write, if
 	// its context allows. Default: 1 minute.
@@ -46,10 +51,13 @@ type Options struct {
 // stays the host's.
 type Store struct {
 	db *txn.Database
+	// ending answers those who end a lease at the same time in one transaction.
+	ending group.Group[ending, ended]
 }
 
-// Open returns a store on the database, whose tables it makes or brings up to date.
-// The pool must allow two connections or more.
+// Open returns a store on the database. On SQLite it makes its tables or brings them
+// up to date; on PostgreSQL it checks that [Migrate] has. The pool must allow two
+// connections or more.
 func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -63,19 +71,6 @@ func Open(ctx context.Context, db *sql.DB, dialect Dialect, opts *Options) (*Sto
 		return nil, fmt.Errorf("sqlstore: open: %w", err)
 	}
 	return s, nil
-}
-
-// Migrate makes the store's tables or brings them up to date, for hosts that do
-// so before they start new code.
-func Migrate(ctx context.Context, db *sql.DB, dialect Dialect) error {
-	s, err := newStore(db, dialect, Options{})
-	if err == nil {
-		err = s.db.Prepare(ctx, true)
-	}
-	if err != nil {
-		return fmt.Errorf("sqlstore: migrate: %w", err)
-	}
-	return nil
 }
 
 func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
@@ -92,11 +87,13 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 	if o.LockWait < 0 {
 		return nil, errors.New("lock wait is negative")
 	}
-	return &Store{db: txn.New(db, d, o.LockWait, o.Skew)}, nil
+	s := &Store{db: txn.New(db, d, o.LockWait, o.Skew)}
+	s.ending = group.Group[ending, ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
+	return s, nil
 }
 
 func (s *Store) open(ctx context.Context, o Options) error {
-	if err := s.db.Prepare(ctx, !o.OmitMigrate); err != nil {
+	if err := s.db.Open(ctx, o.OmitMigrate); err != nil {
 		return err
 	}
 	if !o.Exclusive {

@@ -24,7 +24,7 @@ const (
 	fails      fault = "fails"       // it is not executed and gives an error
 	lostAnswer fault = "lost-answer" // it is executed and gives an error
 	dies       fault = "dies"        // it is not executed; the connection is closed hard, and all that follows on it fails
-	panics     fault = "panics"      // the driver panics; queries and prepared statements fail instead, since there database/sql itself never lets go
+	panics     fault = "panics"      // the driver panics; queries fail instead, since there database/sql itself never lets go
 	cancels    fault = "cancels"     // the caller's context is over just before it
 )
 
@@ -67,13 +67,13 @@ func (t *tap) hit() bool {
 	return t.at > 0 && len(t.log) >= t.at
 }
 
-// tapped opens a file through a tap.
-func tapped(tb testing.TB, path string) (*sql.DB, *tap) {
+// tapped opens the place through a tap.
+func (p place) tapped(tb testing.TB) (*sql.DB, *tap) {
 	tb.Helper()
-	plain, err := sql.Open("sqlite", path)
+	plain, err := sql.Open(p.Driver, p.DSN)
 	require.NoError(tb, err)
 	t := &tap{}
-	db := sql.OpenDB(connector{driver: plain.Driver(), path: path, tap: t})
+	db := sql.OpenDB(connector{driver: plain.Driver(), dsn: p.DSN, tap: t})
 	tb.Cleanup(func() {
 		require.NoError(tb, db.Close())
 		require.NoError(tb, plain.Close())
@@ -83,25 +83,24 @@ func tapped(tb testing.TB, path string) (*sql.DB, *tap) {
 
 type connector struct {
 	driver driver.Driver
-	path   string
+	dsn    string
 	tap    *tap
 }
 
 func (c connector) Driver() driver.Driver { return c.driver }
 
 func (c connector) Connect(context.Context) (driver.Conn, error) {
-	conn, err := c.driver.Open(c.path)
+	conn, err := c.driver.Open(c.dsn)
 	if err != nil {
 		return nil, err
 	}
-	return &tappedConn{Conn: conn, tap: c.tap, open: map[driver.Stmt]struct{}{}}, nil
+	return &tappedConn{Conn: conn, tap: c.tap}, nil
 }
 
 type tappedConn struct {
 	driver.Conn
 	tap  *tap
 	dead bool
-	open map[driver.Stmt]struct{}
 }
 
 // run executes do with what the tap has in store for it.
@@ -123,11 +122,7 @@ func (c *tappedConn) run(query string, args []driver.NamedValue, onPanic fault, 
 		return errFault
 	case dies:
 		c.dead = true
-		err := errDead
-		for stmt := range c.open {
-			err = errors.Join(err, stmt.Close())
-		}
-		return errors.Join(err, c.Conn.Close())
+		return errors.Join(errDead, c.Conn.Close())
 	case panics:
 		panic(errFault)
 	case cancels:
@@ -162,16 +157,15 @@ func (c *tappedConn) QueryContext(ctx context.Context, query string, args []driv
 	return rows, err
 }
 
-func (c *tappedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if c.dead {
-		return nil, errDead
+func (c *tappedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+func (c *tappedConn) CheckNamedValue(v *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(v)
 	}
-	stmt, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	c.open[stmt] = struct{}{}
-	return &tappedStmt{Stmt: stmt, conn: c, query: query}, nil
+	return driver.ErrSkip
 }
 
 func (c *tappedConn) ResetSession(ctx context.Context) error {
@@ -181,26 +175,9 @@ func (c *tappedConn) ResetSession(ctx context.Context) error {
 	return c.Conn.(driver.SessionResetter).ResetSession(ctx)
 }
 
-func (c *tappedConn) IsValid() bool { return !c.dead && c.Conn.(driver.Validator).IsValid() }
-
-type tappedStmt struct {
-	driver.Stmt
-	conn  *tappedConn
-	query string
-}
-
-func (s *tappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (res driver.Result, err error) {
-	err = s.conn.run(s.query, args, fails, func() error {
-		res, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-		return err
-	})
-	return res, err
-}
-
-func (s *tappedStmt) Close() error {
-	if s.conn.dead {
-		return nil
+func (c *tappedConn) IsValid() bool {
+	if v, ok := c.Conn.(driver.Validator); ok && !v.IsValid() {
+		return false
 	}
-	delete(s.conn.open, s.Stmt)
-	return s.Stmt.Close()
+	return !c.dead
 }

@@ -1,6 +1,7 @@
-// Package txn runs the transactions of a store: each on a connection of its own,
-// patient with other writers, and over for certain when it has returned. It knows
-// what differs between databases, and brings a store's tables up to date.
+// Package txn runs the transactions of a store: each on a connection of its own, or
+// within one of the host's, patient with other writers, and over for certain when it
+// has returned. It knows what differs between databases, and brings a store's tables
+// up to date.
 package txn
 
 import (
@@ -16,8 +17,8 @@ type Database struct {
 	dialect  *Dialect
 	lockWait time.Duration
 	skew     func() time.Duration
-	// writing holds one token: writers of one process wait for each other here,
-	// in order, and not in the database.
+	// writing holds one token where the database has one writer: writers of one
+	// process wait for each other here, in order, and not in the database. Elsewhere nil.
 	writing chan struct{}
 }
 
@@ -30,20 +31,40 @@ func New(db *sql.DB, d *Dialect, lockWait time.Duration, skew func() time.Durati
 	if skew == nil {
 		skew = func() time.Duration { return 0 }
 	}
-	return &Database{db: db, dialect: d, lockWait: lockWait, skew: skew, writing: make(chan struct{}, 1)}
+	database := &Database{db: db, dialect: d, lockWait: lockWait, skew: skew}
+	if d.oneWriter {
+		database.writing = make(chan struct{}, 1)
+	}
+	return database
 }
 
-// Prepare makes the database ready, and its tables if migrate is set.
-func (d *Database) Prepare(ctx context.Context, migrate bool) error {
-	if err := d.dialect.prepare(ctx, d); err != nil {
+// Open makes the database ready. Its tables are brought up to date where that is
+// the dialect's way, unless omit is set, and else only checked.
+func (d *Database) Open(ctx context.Context, omit bool) error {
+	if d.dialect.opens && !omit {
+		return d.Migrate(ctx)
+	}
+	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	if !migrate {
-		err := d.Read(ctx, func(tx *Tx) error { return tx.checkVersion(ctx, len(d.dialect.migrations)) })
-		if err != nil {
-			return fmt.Errorf("check the tables that Migrate makes: %w", err)
-		}
+	err := d.Read(ctx, func(tx *Tx) error { return tx.checkVersion(ctx, len(d.dialect.migrations)) })
+	if err != nil {
+		return fmt.Errorf("check the tables that Migrate makes: %w", err)
+	}
+	return nil
+}
+
+// Migrate makes the database ready, and its tables.
+func (d *Database) Migrate(ctx context.Context) error {
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	return d.Write(ctx, func(tx *Tx) error { return tx.migrate(ctx) })
+}
+
+func (d *Database) prepare(ctx context.Context) error {
+	if d.dialect.prepare == nil {
 		return nil
 	}
-	return d.Write(ctx, func(tx *Tx) error { return tx.migrate(ctx, d.dialect.migrations) })
+	return d.dialect.prepare(ctx, d)
 }

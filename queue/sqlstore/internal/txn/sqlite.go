@@ -17,13 +17,16 @@ var SQLite = Dialect{
 	settle:  settleSQLite,
 	// The select takes the snapshot, so that a wait for it, which only the recovery
 	// after a crash causes, happens here.
-	beginRead: "begin; select count(*) from exportyard_schema",
+	beginRead: func(time.Duration) string { return "begin; select count(*) from exportyard_schema" },
 	// A plain begin would read first and then fail to become the writer. With less
 	// than full a commit is answered before it is on the disk.
-	beginWrite: "pragma synchronous = full; begin immediate",
+	beginWrite: func(time.Duration) string { return "pragma synchronous = full; begin immediate" },
 	// SQLite has no server: the host's clock is its clock.
-	now:        func(context.Context, *sql.Conn) (time.Time, error) { return time.Now(), nil },
-	migrations: []string{"migrations/sqlite_0001.sql"},
+	now:        func(context.Context, session) (time.Time, error) { return time.Now(), nil },
+	oneWriter:  true,
+	blob:       "blob",
+	opens:      true,
+	migrations: []string{"migrations/sqlite_0001.sql", "migrations/sqlite_0002.sql"},
 }
 
 // prepareSQLite turns the write-ahead log on. It lasts with the file.

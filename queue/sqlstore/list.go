@@ -1,0 +1,87 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
+)
+
+// List returns a page of the tenant's jobs, newest first. A filter by one thing
+// reads no more than the page; one by several reads what has one of them.
+func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, next string, err error) {
+	var before int64
+	if q.After != "" {
+		if before, err = queue.ParseCursor(q.Tenant, q.After); err != nil {
+			return nil, "", fmt.Errorf("sqlstore: list: %w", err)
+		}
+	}
+	err = s.read(ctx, func(tx *transaction) error {
+		found, err := tx.list(ctx, q, before)
+		if err != nil {
+			return err
+		}
+		if len(found) > q.PageSize() {
+			found = found[:q.PageSize()]
+			next = queue.Cursor(q.Tenant, found[len(found)-1].seq)
+		}
+		for _, j := range found {
+			jobs = append(jobs, j.Job)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("sqlstore: list: %w", err)
+	}
+	return jobs, next, nil
+}
+
+// list returns a page and one job more, if there is one, to know of a next page. Each
+// state has its own order in the index, so each is asked for its page.
+func (tx *transaction) list(ctx context.Context, q queue.ListQuery, before int64) ([]jobRow, error) {
+	states := slices.Compact(slices.Sorted(slices.Values(q.States)))
+	if len(states) == 0 {
+		states = []queue.State{""}
+	}
+	var found []jobRow
+	for _, state := range states {
+		where, args := listed(q, state, before)
+		page, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+where, args...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, page...)
+	}
+	slices.SortFunc(found, func(a, b jobRow) int { return cmp.Compare(b.seq, a.seq) })
+	return found[:min(len(found), q.PageSize()+1)], nil
+}
+
+// listed returns the conditions of a list of jobs in a state, in every state when it
+// is empty, before a number, or all when that is 0.
+func listed(q queue.ListQuery, state queue.State, before int64) (where string, args []any) {
+	var b strings.Builder
+	bind := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	b.WriteString("where j.tenant = " + bind(q.Tenant))
+	if before != 0 {
+		b.WriteString(" and j.seq < " + bind(before))
+	}
+	if state != "" {
+		b.WriteString(" and j.state = " + bind(string(state)))
+	}
+	if q.Kind != "" {
+		b.WriteString(" and j.kind = " + bind(q.Kind))
+	}
+	if q.Actor != "" {
+		b.WriteString(" and j.actor = " + bind(q.Actor))
+	}
+	b.WriteString(" order by j.seq desc limit " + bind(q.PageSize()+1))
+	return b.String(), args
+}
