@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -23,22 +24,22 @@ func (s *Store) CreateTx(ctx context.Context, tx *sql.Tx, n queue.NewJob, entrie
 	if tx == nil {
 		return queue.Job{}, false, errors.New("sqlstore: create: no transaction")
 	}
-	within := func(ctx context.Context, f func(*transaction) error) error {
-		return s.db.Within(ctx, tx, func(tx *txn.Tx) error { return f(&transaction{tx}) })
+	within := func(ctx context.Context, f func(*table.Tx) error) error {
+		return s.db.Within(ctx, tx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
 	}
 	return create(ctx, within, n, entries)
 }
 
 // create creates a job in a transaction that run begins and ends.
-func create(ctx context.Context, run func(context.Context, func(*transaction) error) error,
+func create(ctx context.Context, run func(context.Context, func(*table.Tx) error) error,
 	n queue.NewJob, entries []queue.Entry,
 ) (created queue.Job, existing bool, err error) {
-	err = run(ctx, func(tx *transaction) error {
-		created, existing, err = tx.existing(ctx, n)
+	err = run(ctx, func(tx *table.Tx) error {
+		created, existing, err = existingFor(ctx, tx, n)
 		if err != nil || existing {
 			return err
 		}
-		created, err = tx.create(ctx, n, entries)
+		created, err = createNew(ctx, tx, n, entries)
 		return err
 	})
 	if err == nil {
@@ -51,12 +52,12 @@ func create(ctx context.Context, run func(context.Context, func(*transaction) er
 	return queue.Job{}, false, fmt.Errorf("sqlstore: create: %w", err)
 }
 
-// existing returns the job that came with the same idempotency key, or an error
+// existingFor returns the job that came with the same idempotency key, or an error
 // if there is a reason not to create one.
-func (tx *transaction) existing(ctx context.Context, n queue.NewJob) (queue.Job, bool, error) {
-	found, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+`where j.ord in (
+func existingFor(ctx context.Context, tx *table.Tx, n queue.NewJob) (queue.Job, bool, error) {
+	found, err := txn.Collect(ctx, tx.Tx, tx.ScanJob, table.SelectJob+`where j.Ord in (
 		select ord from exportyard_job where tenant = $1 and idempotency_key = $2 and idempotency_key <> ''
-		union all select ord from exportyard_job where slot = $3 and state in `+activeStates+`
+		union all select ord from exportyard_job where slot = $3 and state in `+table.ActiveStates+`
 		union all select ord from exportyard_job where id = $4)`, n.Tenant, n.IdempotencyKey, n.Slot, n.ID)
 	if err != nil {
 		return queue.Job{}, false, err
@@ -81,7 +82,7 @@ func (tx *transaction) existing(ctx context.Context, n queue.NewJob) (queue.Job,
 	return queue.Job{}, false, nil
 }
 
-func (tx *transaction) create(ctx context.Context, n queue.NewJob, entries []queue.Entry) (queue.Job, error) {
+func createNew(ctx context.Context, tx *table.Tx, n queue.NewJob, entries []queue.Entry) (queue.Job, error) {
 	job, parts := n.Make(tx.Now)
 	entries = queue.EntriesIn(job.State, entries)
 	own := 0
@@ -90,11 +91,11 @@ func (tx *transaction) create(ctx context.Context, n queue.NewJob, entries []que
 			own++
 		}
 	}
-	seq, last, err := tx.count(ctx, n.Tenant, 1, own)
+	seq, last, err := tx.Count(ctx, n.Tenant, 1, own)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	ord, stored, err := tx.insertJob(ctx, job, seq)
+	ord, stored, err := tx.InsertJob(ctx, job, seq)
 	if err != nil {
 		return queue.Job{}, err
 	}
@@ -102,8 +103,8 @@ func (tx *transaction) create(ctx context.Context, n queue.NewJob, entries []que
 		// Somebody was faster. Looking again tells with what.
 		return queue.Job{}, fmt.Errorf("write job %s: %w", n.ID, txn.ErrLostUpdate)
 	}
-	if err := tx.insertParts(ctx, ord, parts); err != nil {
+	if err := tx.InsertParts(ctx, ord, parts); err != nil {
 		return queue.Job{}, err
 	}
-	return job, tx.appendCounted(ctx, entries, map[string]int64{n.Tenant: last})
+	return job, tx.AppendCounted(ctx, entries, map[string]int64{n.Tenant: last})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -15,7 +16,7 @@ var dueJobs = []struct {
 	kind  queue.DueKind
 	where string
 }{
-	{queue.DueDeadline, "where j.deadline_at is not null and j.deadline_at <= $1 and j.state in " + activeStates + " order by j.deadline_at limit $2"},
+	{queue.DueDeadline, "where j.deadline_at is not null and j.deadline_at <= $1 and j.state in " + table.ActiveStates + " order by j.deadline_at limit $2"},
 	{queue.DueExpiry, "where j.expires_at is not null and j.expires_at <= $1 and j.state = 'completed' order by j.expires_at limit $2"},
 	{queue.DueCleaning, "where j.clean_at is not null and j.clean_at <= $1 order by j.clean_at limit $2"},
 }
@@ -26,14 +27,14 @@ func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
 		return nil, nil
 	}
 	var lists [][]queue.Due
-	err := s.read(ctx, func(tx *transaction) error {
-		list, err := tx.dueLeases(ctx, limit)
+	err := s.read(ctx, func(tx *table.Tx) error {
+		list, err := dueLeases(ctx, tx, limit)
 		if err != nil {
 			return err
 		}
 		lists = append(lists, list)
 		for _, due := range dueJobs {
-			jobs, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+due.where, txn.Micros(tx.Now), limit)
+			jobs, err := txn.Collect(ctx, tx.Tx, tx.ScanJob, table.SelectJob+due.where, txn.Micros(tx.Now), limit)
 			if err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
 }
 
 // dueLeases finds the leases that are over, as [queue.Part.LeaseOver] judges.
-func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, error) {
+func dueLeases(ctx context.Context, tx *table.Tx, limit int) ([]queue.Due, error) {
 	type lease struct {
 		job    int64
 		number int
@@ -67,16 +68,16 @@ func (tx *transaction) dueLeases(ctx context.Context, limit int) ([]queue.Due, e
 	}
 	var list []queue.Due
 	for _, l := range leases {
-		j, err := tx.scanJob(tx.Row(ctx, selectJob+"where j.ord = $1", l.job))
+		j, err := tx.ScanJob(tx.Row(ctx, table.SelectJob+"where j.ord = $1", l.job))
 		if err != nil {
 			return nil, err
 		}
-		parts, err := tx.parts(ctx, j, []int{l.number})
+		parts, err := tx.Parts(ctx, j, []int{l.number})
 		if err != nil {
 			return nil, err
 		}
-		if c, ok := parts[l.number]; ok && c.was.LeaseOver(tx.Now) {
-			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: c.was})
+		if c, ok := parts[l.number]; ok && c.Was.LeaseOver(tx.Now) {
+			list = append(list, queue.Due{Kind: queue.DueLease, Job: j.Job, Part: c.Was})
 		}
 	}
 	return list, nil

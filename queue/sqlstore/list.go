@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -21,14 +22,14 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, 
 			return nil, "", fmt.Errorf("sqlstore: list: %w", err)
 		}
 	}
-	err = s.read(ctx, func(tx *transaction) error {
-		found, err := tx.list(ctx, q, before)
+	err = s.read(ctx, func(tx *table.Tx) error {
+		found, err := listPage(ctx, tx, q, before)
 		if err != nil {
 			return err
 		}
 		if len(found) > q.PageSize() {
 			found = found[:q.PageSize()]
-			next = queue.Cursor(q.Tenant, found[len(found)-1].seq)
+			next = queue.Cursor(q.Tenant, found[len(found)-1].Seq)
 		}
 		for _, j := range found {
 			jobs = append(jobs, j.Job)
@@ -41,23 +42,23 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, 
 	return jobs, next, nil
 }
 
-// list returns a page and one job more, if there is one, to know of a next page. Each
+// listPage returns a page and one job more, if there is one, to know of a next page. Each
 // state has its own order in the index, so each is asked for its page.
-func (tx *transaction) list(ctx context.Context, q queue.ListQuery, before int64) ([]jobRow, error) {
+func listPage(ctx context.Context, tx *table.Tx, q queue.ListQuery, before int64) ([]table.Job, error) {
 	states := slices.Compact(slices.Sorted(slices.Values(q.States)))
 	if len(states) == 0 {
 		states = []queue.State{""}
 	}
-	var found []jobRow
+	var found []table.Job
 	for _, state := range states {
 		where, args := listed(q, state, before)
-		page, err := txn.Collect(ctx, tx.Tx, tx.scanJob, selectJob+where, args...)
+		page, err := txn.Collect(ctx, tx.Tx, tx.ScanJob, table.SelectJob+where, args...)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, page...)
 	}
-	slices.SortFunc(found, func(a, b jobRow) int { return cmp.Compare(b.seq, a.seq) })
+	slices.SortFunc(found, func(a, b table.Job) int { return cmp.Compare(b.Seq, a.Seq) })
 	return found[:min(len(found), q.PageSize()+1)], nil
 }
 

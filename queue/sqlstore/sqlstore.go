@@ -9,6 +9,8 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/lease"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -51,8 +53,8 @@ type Options struct {
 // stays the host's.
 type Store struct {
 	db *txn.Database
-	// ending answers those who end a lease at the same time in one transaction.
-	ending group.Group[ending, ended]
+	// endings ends the leases that are to end at the same time in one transaction.
+	endings group.Group[lease.Ending, lease.Ended]
 }
 
 // Open returns a store on the database. On SQLite it makes its tables or brings them
@@ -88,7 +90,7 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 		return nil, errors.New("lock wait is negative")
 	}
 	s := &Store{db: txn.New(db, d, o.LockWait, o.Skew)}
-	s.ending = group.Group[ending, ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
+	s.endings = group.Group[lease.Ending, lease.Ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
 	return s, nil
 }
 
@@ -99,18 +101,15 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if !o.Exclusive {
 		return nil
 	}
-	return s.write(ctx, func(tx *transaction) error { return tx.releaseAll(ctx) })
+	return s.write(ctx, func(tx *table.Tx) error { return lease.ReleaseAll(ctx, tx) })
 }
 
-// A transaction is one of the store's, with what the store does in it.
-type transaction struct{ *txn.Tx }
-
 // read runs f in a transaction that only looks.
-func (s *Store) read(ctx context.Context, f func(*transaction) error) error {
-	return s.db.Read(ctx, func(tx *txn.Tx) error { return f(&transaction{tx}) })
+func (s *Store) read(ctx context.Context, f func(*table.Tx) error) error {
+	return s.db.Read(ctx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
 }
 
 // write runs f in a transaction that is committed if f returns nil.
-func (s *Store) write(ctx context.Context, f func(*transaction) error) error {
-	return s.db.Write(ctx, func(tx *txn.Tx) error { return f(&transaction{tx}) })
+func (s *Store) write(ctx context.Context, f func(*table.Tx) error) error {
+	return s.db.Write(ctx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
 }

@@ -1,4 +1,4 @@
-package sqlstore
+package table
 
 import (
 	"context"
@@ -8,12 +8,12 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
-const selectPart = `select p.number, p.kind, p.payload_version, p.payload, p.state, p.fence, p.holder, p.lease_until, p.not_before,
+const SelectPart = `select p.number, p.kind, p.payload_version, p.payload, p.state, p.fence, p.holder, p.lease_until, p.not_before,
 	p.alone, p.suspect, p.failures, p.row_count, p.byte_count, p.receipt_version, p.receipt, p.reason_version, p.reason
 	from exportyard_part p `
 
-// scanPart returns a scan of the parts of a job.
-func scanPart(j queue.Job) func(txn.Scanner) (queue.Part, error) {
+// ScanPart returns a scan of the parts of a job.
+func ScanPart(j queue.Job) func(txn.Scanner) (queue.Part, error) {
 	return func(row txn.Scanner) (queue.Part, error) {
 		p := queue.Part{Job: j.ID, Tenant: j.Tenant}
 		err := row.Scan(&p.Number, &p.Kind, &p.Payload.Version, &p.Payload.Data, &p.State, &p.Fence, &p.Holder,
@@ -23,44 +23,44 @@ func scanPart(j queue.Job) func(txn.Scanner) (queue.Part, error) {
 	}
 }
 
-// A partChange is a part as it was read and as it becomes.
-type partChange struct {
-	job      int64
-	was, now queue.Part
-	changed  bool
+// A PartChange is a part as it was read and as it becomes.
+type PartChange struct {
+	Job      int64 // its number, Ord
+	Was, Now queue.Part
+	Changed  bool
 }
 
-// parts returns those of the parts with these numbers that are there, locked when the
+// Parts returns those of the parts with these numbers that are there, locked when the
 // transaction may write.
-func (tx *transaction) parts(ctx context.Context, j jobRow, numbers []int) (map[int]*partChange, error) {
-	among, args := txn.In("p.number", numbers, j.ord)
-	list, err := txn.Collect(ctx, tx.Tx, scanPart(j.Job), selectPart+"where p.job = $1 and "+among+tx.ForUpdate("p"), args...)
+func (tx *Tx) Parts(ctx context.Context, j Job, numbers []int) (map[int]*PartChange, error) {
+	among, args := txn.In("p.number", numbers, j.Ord)
+	list, err := txn.Collect(ctx, tx.Tx, ScanPart(j.Job), SelectPart+"where p.job = $1 and "+among+tx.ForUpdate("p"), args...)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[int]*partChange, len(list))
+	found := make(map[int]*PartChange, len(list))
 	for _, p := range list {
-		found[p.Number] = &partChange{job: j.ord, was: p, now: p}
+		found[p.Number] = &PartChange{Job: j.Ord, Was: p, Now: p}
 	}
 	return found, nil
 }
 
-// partColumns are the types of the columns that updateParts joins.
+// partColumns are the types of the columns that UpdateParts joins.
 var partColumns = []string{
 	"bigint", "bigint", "text", "bigint", "text", "bigint", "bigint", "bigint", "bigint", "bigint",
 	"bigint", "bigint", "bigint", txn.Blob, "bigint", txn.Blob, "text", "bigint",
 }
 
-// updateParts stores what parts became, if they are still in the state and under
+// UpdateParts stores what parts became, if they are still in the state and under
 // the fence that was read.
-func (tx *transaction) updateParts(ctx context.Context, changes []*partChange) error {
+func (tx *Tx) UpdateParts(ctx context.Context, changes []*PartChange) error {
 	rows := make([][]any, len(changes))
 	for i, c := range changes {
-		p := c.now
+		p := c.Now
 		rows[i] = []any{
-			c.job, p.Number, p.State, p.Fence, p.Holder, txn.Micros(p.LeaseUntil), txn.Micros(p.NotBefore),
-			number(p.Alone), number(p.Suspect), p.Failures, p.Rows, p.Bytes,
-			p.Receipt.Version, p.Receipt.Data, p.Reason.Version, p.Reason.Data, c.was.State, c.was.Fence,
+			c.Job, p.Number, p.State, p.Fence, p.Holder, txn.Micros(p.LeaseUntil), txn.Micros(p.NotBefore),
+			Number(p.Alone), Number(p.Suspect), p.Failures, p.Rows, p.Bytes,
+			p.Receipt.Version, p.Receipt.Data, p.Reason.Version, p.Reason.Data, c.Was.State, c.Was.Fence,
 		}
 	}
 	err := tx.ChangeEach(ctx, `update exportyard_part set state = v.column3, fence = v.column4, holder = v.column5,
@@ -75,8 +75,8 @@ func (tx *transaction) updateParts(ctx context.Context, changes []*partChange) e
 	return nil
 }
 
-// insertParts stores new parts.
-func (tx *transaction) insertParts(ctx context.Context, job int64, parts []queue.Part) error {
+// InsertParts stores new parts.
+func (tx *Tx) InsertParts(ctx context.Context, job int64, parts []queue.Part) error {
 	rows := make([][]any, len(parts))
 	for i, p := range parts {
 		rows[i] = []any{job, p.Number, p.Kind, p.Payload.Version, p.Payload.Data, p.State}
@@ -90,7 +90,7 @@ func (tx *transaction) insertParts(ctx context.Context, job int64, parts []queue
 
 // cancelParts ends the parts of a job that is no longer active. A part's state
 // alone decides what becomes of it, so one question for each state is enough.
-func (tx *transaction) cancelParts(ctx context.Context, job int64) error {
+func (tx *Tx) cancelParts(ctx context.Context, job int64) error {
 	for _, state := range []queue.PartState{queue.Ready, queue.Leased, queue.Sealed, queue.PartFailed, queue.PartCanceled} {
 		after := queue.Part{State: state}.Cancel()
 		if after.State == state {
@@ -105,7 +105,8 @@ func (tx *transaction) cancelParts(ctx context.Context, job int64) error {
 	return nil
 }
 
-func number(b bool) int {
+// Number is a truth as it is stored: 1 or 0.
+func Number(b bool) int {
 	if b {
 		return 1
 	}

@@ -1,4 +1,4 @@
-package sqlstore
+package table
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
-// append appends the entries of a change, whose conditions are met.
-func (tx *transaction) append(ctx context.Context, entries []queue.Entry) error {
-	return tx.appendCounted(ctx, entries, nil)
+// Append appends the entries of a change, whose conditions are met.
+func (tx *Tx) Append(ctx context.Context, entries []queue.Entry) error {
+	return tx.AppendCounted(ctx, entries, nil)
 }
 
-// appendCounted appends entries of which some tenants' are counted already: counted
+// AppendCounted appends entries of which some tenants' are counted already: counted
 // says up to which number.
-func (tx *transaction) appendCounted(ctx context.Context, entries []queue.Entry, counted map[string]int64) error {
+func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted map[string]int64) error {
 	byTenant := map[string][]queue.Entry{}
 	for _, e := range entries {
 		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
@@ -28,7 +28,7 @@ func (tx *transaction) appendCounted(ctx context.Context, entries []queue.Entry,
 		last, ok := counted[tenant]
 		if !ok {
 			var err error
-			if _, last, err = tx.count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
+			if _, last, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
 				return err
 			}
 		}
@@ -45,10 +45,10 @@ func (tx *transaction) appendCounted(ctx context.Context, entries []queue.Entry,
 	return nil
 }
 
-// count adds to the tenant's counters and returns what they are then. Until the
+// Count adds to the tenant's counters and returns what they are then. Until the
 // transaction ends no other counts for this tenant, so the numbers that a tenant's
 // rows get grow in the order of commits.
-func (tx *transaction) count(ctx context.Context, tenant string, jobs, entries int) (lastJob, lastEntry int64, err error) {
+func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int) (lastJob, lastEntry int64, err error) {
 	err = tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
 		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries
 		returning jobs, entries`, tenant, jobs, entries).Scan(&lastJob, &lastEntry)
@@ -58,17 +58,11 @@ func (tx *transaction) count(ctx context.Context, tenant string, jobs, entries i
 	return lastJob, lastEntry, nil
 }
 
-// Entries returns the tenant's entries of a kind.
-func (s *Store) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) (entries []queue.Entry, err error) {
-	err = s.read(ctx, func(tx *transaction) error {
-		entries, err = txn.Collect(ctx, tx.Tx, scanEntry, `select id, tenant, kind, seq, job, type, actor, data_version, data, at from exportyard_entry
-			where tenant = $1 and kind = $2 and seq > $3 order by seq limit $4`, tenant, kind, after, max(limit, 0))
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: entries: %w", err)
-	}
-	return entries, nil
+// Entries returns at most limit of the tenant's entries of a kind, in order of their
+// numbers, those above after.
+func (tx *Tx) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) ([]queue.Entry, error) {
+	return txn.Collect(ctx, tx.Tx, scanEntry, `select id, tenant, kind, seq, job, type, actor, data_version, data, at from exportyard_entry
+		where tenant = $1 and kind = $2 and seq > $3 order by seq limit $4`, tenant, kind, after, max(limit, 0))
 }
 
 func scanEntry(row txn.Scanner) (queue.Entry, error) {
