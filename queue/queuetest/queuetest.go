@@ -13,6 +13,7 @@
 package queuetest
 
 import (
+	"database/sql"
 	"slices"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ type Harness struct {
 	// Reopen returns the store as it is after its process has ended and another
 	// has begun, on the same data. Default: nil, for a store that keeps nothing.
 	Reopen func(t testing.TB) (queue.JobStore, queue.EntryReader)
+	// Host is the database of a store that is a [queue.TxCreator], as its host uses it;
+	// the rules make the table host_note in it. Default: nil, for a store that is none.
+	Host *sql.DB
 	// Rounds is how often races are run. Default: 0, which means 3; 500 of them
 	// make 10,000 races of a cancel and a completion.
 	Rounds int
@@ -49,7 +53,7 @@ type rule struct {
 func rules() []rule {
 	return slices.Concat(
 		createRules, idempotencyRules, tenantRules, listRules, entryRules, stateRules, pairRules(),
-		claimRules, suspectRules, leaseRules, finishRules, planRules, dueRules, raceRules, keepRules,
+		claimRules, suspectRules, leaseRules, finishRules, planRules, dueRules, raceRules, keepRules, hostRules,
 	)
 }
 

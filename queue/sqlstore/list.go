@@ -13,8 +13,9 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
-// List returns a page of the tenant's jobs, newest first. A filter by one thing
-// reads no more than the page; one by several reads what has one of them.
+// List returns a page of the tenant's jobs, newest first. It reads no more than the
+// page of each state that it asks for; with a filter by several things it reads all
+// that one of them lets pass.
 func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, next string, err error) {
 	var before int64
 	if q.After != "" {
@@ -42,12 +43,19 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, 
 	return jobs, next, nil
 }
 
-// listPage returns a page and one job more, if there is one, to know of a next page. Each
-// state has its own order in the index, so each is asked for its page.
+// everyState is asked for one by one: an index over all of them would tempt a database
+// to go through a million jobs in one state in search of a page in another.
+var everyState = []queue.State{queue.Pending, queue.Running, queue.Completed, queue.Failed, queue.Canceled, queue.Expired}
+
+// listPage returns a page and one job more, if there is one, to know of a next page.
 func listPage(ctx context.Context, tx *table.Tx, q queue.ListQuery, before int64) ([]table.Job, error) {
 	states := slices.Compact(slices.Sorted(slices.Values(q.States)))
-	if len(states) == 0 {
-		states = []queue.State{""}
+	switch {
+	case len(states) > 0:
+	case q.Kind != "" || q.Actor != "":
+		states = []queue.State{""} // these have an order of their own
+	default:
+		states = everyState
 	}
 	var found []table.Job
 	for _, state := range states {

@@ -83,7 +83,8 @@ func (s *server) start(settings ...string) error {
 	args := []string{"-D", filepath.Join(s.dir, "data"), "-k", s.dir}
 	for _, setting := range append([]string{
 		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=128MB",
-		"max_connections=120", "deadlock_timeout=200ms", "max_wal_size=2GB",
+		"max_connections=120", "deadlock_timeout=200ms", "max_wal_size=4GB", "maintenance_work_mem=256MB",
+		"wal_level=minimal", "max_wal_senders=0",
 	}, settings...) {
 		args = append(args, "-c", setting)
 	}

@@ -28,7 +28,7 @@ func conform(t *testing.T, where func(testing.TB) place) {
 		opts := &sqlstore.Options{Skew: func() time.Duration { return time.Duration(ahead.Load()) }}
 		store := p.open(t, opts)
 		return queuetest.Harness{
-			Store: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) },
+			Store: store, Entries: store, Host: p.db(t), Advance: func(d time.Duration) { ahead.Add(int64(d)) },
 			Rounds: *rounds, Parts: manyParts,
 			Reopen: func(t testing.TB) (queue.JobStore, queue.EntryReader) {
 				again := p.open(t, opts)

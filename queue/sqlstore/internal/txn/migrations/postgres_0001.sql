@@ -43,7 +43,6 @@ create table exportyard_job (
 	clean_at        bigint
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 
-create unique index exportyard_job_list on exportyard_job (tenant, seq);
 create index exportyard_job_state on exportyard_job (tenant, state, seq);
 create index exportyard_job_kind on exportyard_job (tenant, kind, seq);
 create index exportyard_job_actor on exportyard_job (tenant, actor, seq);

@@ -11,6 +11,7 @@ drop index exportyard_job_rotation;
 create index exportyard_job_rotation on exportyard_job (claimed, ord) where state in ('pending', 'running') and ready = 1;
 create index exportyard_job_turn on exportyard_job (claimed desc) where state in ('pending', 'running');
 
+drop index exportyard_job_list;
 create index exportyard_job_state on exportyard_job (tenant, state, seq);
 create index exportyard_job_kind on exportyard_job (tenant, kind, seq);
 create index exportyard_job_actor on exportyard_job (tenant, actor, seq);

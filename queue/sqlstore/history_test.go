@@ -1,0 +1,240 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/sqlstore"
+)
+
+// history fills a new schema with jobs, of which the tenant t0 has a fifth. Most ended
+// long ago. Beside them 2,000 run and have nothing to claim, since their only rows part
+// is leased; 20 have 500 ready parts each; and of everything that can be due 200 are.
+func history(t *testing.T, p place, jobs, tenants int) {
+	t.Helper()
+	db := p.db(t)
+	run := func(query string, args ...any) {
+		t.Helper()
+		_, err := db.ExecContext(t.Context(), query, args...)
+		require.NoError(t, err, query)
+	}
+	versions, err := sqlstore.Migrations(sqlstore.PostgreSQL)
+	require.NoError(t, err)
+	var later []string // indexes are made faster of rows that are there
+	for _, v := range versions {
+		for _, statement := range strings.Split(v.SQL, ";\n") {
+			if strings.Contains(statement, "create index") || strings.Contains(statement, "create unique index") {
+				later = append(later, statement)
+			} else {
+				run(strings.ReplaceAll(statement, "create table exportyard", "create unlogged table exportyard"))
+			}
+		}
+	}
+	const now = "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)"
+	run(fmt.Sprintf("insert into exportyard_tenant select 't' || i, %d, %d from generate_series(0, %d) i", jobs, jobs, tenants-1))
+	run(fmt.Sprintf(`insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of, request_version, request,
+		state, reason_version, result_version, parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version,
+		claimed, created_at, started_at, finished_at, expires_at)
+		select 'job-' || i, 't' || case when i %% 5 = 0 then 0 else i %% %[2]d end, i, case when i %% 10007 = 0 then 'snapshot' else 'archive' end,
+		'slot-' || i, case when i %% 10009 = 0 then 'bob' else 'ann' end, 'key-' || i, 'f', '', 1, '{"format":"csv","all":true}',
+		case when i %% 10037 = 0 then 'failed' when i %% 10039 = 0 then 'canceled' else 'completed' end, 0, 0, 3, 3, 1, 1, 1, 0, 3, 6,
+		i, i, i, i, %[3]s + 86400000000 + i from generate_series(1, %[1]d) i`, jobs, tenants, now))
+	run(`insert into exportyard_part (job, number, kind, payload_version, state, fence, row_count) select ord, 1, 'rows', 1, 'sealed', 1, 1 from exportyard_job`)
+	run(`insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, at)
+		select 'e' || seq, tenant, 'audit', seq, id, 'completed', actor, 1, seq from exportyard_job`)
+	// What is active, all jobs of which were claimed before those that are ready.
+	run(`insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of, request_version,
+		state, reason_version, result_version, parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version,
+		claimed, ready, created_at, started_at, deadline_at)
+		select 'active-' || i, 't0', 100000000 + i, 'archive', 'active-' || i, 'ann', '', 'f', '', 1, 'running', 0, 0, 3, 1, 1, 0, 0, 0, 0, 3,
+		i, case when i > 2000 then 1 else 0 end, i, i, ` + now + ` + case when i <= 200 then -1000 else 86400000000 end from generate_series(1, 2020) i`)
+	run(`insert into exportyard_part (job, number, kind, payload_version, state, fence, lease_until)
+		select ord, 1, 'rows', 1, 'leased', 1, ` + now + ` + case when claimed <= 200 then -1000 else 86400000000 end
+		from exportyard_job where state = 'running' and ready = 0`)
+	run(`insert into exportyard_part (job, number, kind, payload_version, state)
+		select ord, n, 'rows', 1, 'ready' from exportyard_job, generate_series(1, 500) n where state = 'running' and ready = 1`)
+	run(`update exportyard_job set expires_at = 1 where state = 'completed' and ord <= 200`)
+	run(`update exportyard_job set clean_at = 1 where state = 'completed' and ord > 200 and ord <= 400`)
+	for _, statement := range later {
+		run(statement)
+	}
+	run("vacuum analyze")
+}
+
+// A node is one of a plan's, as EXPLAIN tells it.
+type node struct {
+	Type    string  `json:"Node Type"`
+	Table   string  `json:"Relation Name"`
+	Index   string  `json:"Index Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Recheck float64 `json:"Rows Removed by Index Recheck"`
+	Hit     int     `json:"Shared Hit Blocks"`
+	Read    int     `json:"Shared Read Blocks"`
+	Plans   []node
+}
+
+// touched is how many rows the node looked at.
+func (n node) touched() int { return int((n.Rows + n.Removed + n.Recheck) * n.Loops) }
+
+func (n node) each(do func(node)) {
+	do(n)
+	for _, below := range n.Plans {
+		below.each(do)
+	}
+}
+
+// mostTouched is how many rows any step of any statement below may look at: the pages
+// are of 50, one of them of two states, and a claim takes 16 of the parts of 20 jobs.
+const mostTouched = 260
+
+// Each statement of a store with much history reads by an index, in the order that it
+// needs, and no more than its page. Of 10 million jobs and 100,000 tenants with
+// EXPORTYARD_FULL=1, else of 100,000 and 1,000.
+func TestPlansOfMuchHistory(t *testing.T) {
+	t.Parallel()
+	p := emptySchema(t)
+	jobs, tenants := 100_000, 1_000
+	if os.Getenv("EXPORTYARD_FULL") == "1" {
+		jobs, tenants = 10_000_000, 100_000
+	}
+	begin := time.Now()
+	history(t, p, jobs, tenants)
+	t.Logf("%d jobs of %d tenants were made in %v", jobs, tenants, time.Since(begin).Round(time.Second))
+	db, tap := p.tapped(t)
+	store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+	require.NoError(t, err)
+	names := []string{}
+	for _, use := range usesOfHistory {
+		tap.arm(0, "", nil)
+		require.NoError(t, use.do(t, store), use.name)
+		tap.mu.Lock()
+		log := slices.Clone(tap.log)
+		tap.mu.Unlock()
+		seen := map[string]int{}
+		for _, s := range log {
+			if seen[s.query]++; seen[s.query] > 6 { // a list asks for each of six states
+				continue
+			}
+			word, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(s.query)), " ")
+			if slices.Contains([]string{"select", "insert", "update"}, word) && strings.Contains(s.query, "exportyard") {
+				names = append(names, use.name)
+				checkPlan(t, db, use.name, s)
+			}
+		}
+	}
+	require.Greater(t, len(names), 30, "too few statements were seen")
+}
+
+// usesOfHistory are the calls whose plans are looked at.
+var usesOfHistory = []struct {
+	name string
+	do   func(*testing.T, *sqlstore.Store) error
+}{
+	{"list", listing(queue.ListQuery{})},
+	{"list, second page", listing(queue.ListQuery{After: queue.Cursor("t0", 50_000)})},
+	{"list of rare states", listing(queue.ListQuery{States: []queue.State{queue.Failed, queue.Canceled}})},
+	{"list of a frequent state", listing(queue.ListQuery{States: []queue.State{queue.Completed}})},
+	{"list of the active", listing(queue.ListQuery{States: []queue.State{queue.Pending, queue.Running}})},
+	{"list of a rare kind", listing(queue.ListQuery{Kind: "snapshot"})},
+	{"list of a rare actor", listing(queue.ListQuery{Actor: "bob"})},
+	{"get", func(t *testing.T, s *sqlstore.Store) error { _, err := s.Get(t.Context(), "t0", "job-5"); return err }},
+	{"parts", func(t *testing.T, s *sqlstore.Store) error {
+		parts, err := s.Parts(t.Context(), "t0", "active-2001", 100, 50)
+		require.Len(t, parts, 50)
+		return err
+	}},
+	{"due", func(t *testing.T, s *sqlstore.Store) error {
+		due, err := s.Due(t.Context(), 50)
+		require.Len(t, due, 50)
+		return err
+	}},
+	{"claim", claiming(false)},
+	{"claim alone", claiming(true)},
+	{"renew", func(t *testing.T, s *sqlstore.Store) error {
+		answers, err := s.Renew(t.Context(), queue.Renew{Lease: time.Hour, Leases: []queue.Lease{
+			{Tenant: "t0", Job: "active-300", Number: 1, Fence: 1}, {Tenant: "t0", Job: "active-301", Number: 1, Fence: 1},
+		}})
+		require.Equal(t, []queue.Renewed{{JobState: queue.Running}, {JobState: queue.Running}}, answers)
+		return err
+	}},
+	{"seal", func(t *testing.T, s *sqlstore.Store) error {
+		_, err := s.Finish(t.Context(), queue.Finish{Tenant: "t0", Job: "active-302", Number: 1, Fence: 1, Outcome: queue.Seal}, entriesOf("seal"))
+		return err
+	}},
+	{"create", func(t *testing.T, s *sqlstore.Store) error {
+		_, _, err := s.Create(t.Context(), draft("new"), entriesOf("new"))
+		return err
+	}},
+	{"cancel", func(t *testing.T, s *sqlstore.Store) error {
+		_, err := s.Update(t.Context(), queue.Update{Tenant: "t0", Job: "active-303", Event: queue.Cancel}, nil)
+		return err
+	}},
+	{"entries", func(t *testing.T, s *sqlstore.Store) error {
+		entries, err := s.Entries(t.Context(), "t0", queue.Audit, 25_000, 50)
+		require.Len(t, entries, 50)
+		return err
+	}},
+}
+
+func listing(q queue.ListQuery) func(*testing.T, *sqlstore.Store) error {
+	return func(t *testing.T, s *sqlstore.Store) error {
+		q.Tenant = "t0"
+		jobs, _, err := s.List(t.Context(), q)
+		require.NotEmpty(t, jobs)
+		return err
+	}
+}
+
+func claiming(alone bool) func(*testing.T, *sqlstore.Store) error {
+	return func(t *testing.T, s *sqlstore.Store) error {
+		got, err := s.Claim(t.Context(), queue.Claim{Worker: "w", Limit: 16, Alone: alone, Lease: time.Hour})
+		require.Len(t, got, 16)
+		return err
+	}
+}
+
+// checkPlan lets the database explain a statement, which it executes and takes back.
+func checkPlan(t *testing.T, db *sql.DB, name string, s statement) {
+	t.Helper()
+	tx, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, tx.Rollback()) }()
+	args := make([]any, len(s.args))
+	for i, a := range s.args {
+		args[i] = a.Value
+	}
+	how := "analyze, buffers, "
+	if strings.HasPrefix(s.query, "insert") {
+		how = "" // what it inserts is there
+	}
+	var text []byte
+	require.NoError(t, tx.QueryRowContext(t.Context(), "explain ("+how+"format json) "+s.query, args...).Scan(&text), s.query)
+	var plans []struct {
+		Plan node
+		Time float64 `json:"Execution Time"`
+	}
+	require.NoError(t, json.Unmarshal(text, &plans))
+	// Suspects are few, so all are looked at and sorted.
+	few := strings.Contains(s.query, "p.suspect = 1)")
+	var steps []string
+	plans[0].Plan.each(func(n node) {
+		steps = append(steps, strings.TrimSpace(fmt.Sprintf("%s %s %d", n.Type, n.Index, n.touched())))
+		if n.Type == "Seq Scan" || strings.Contains(n.Type, "Sort") && !few || n.touched() > mostTouched {
+			t.Errorf("%s: %s of %s%s looks at %d rows, in %s", name, n.Type, n.Table, n.Index, n.touched(), s.query)
+		}
+	})
+	root := plans[0].Plan
+	words := strings.Fields(s.query)
+	t.Logf("%-24s %6.2f ms %5d blocks  %s … : %s", name, plans[0].Time, root.Hit+root.Read, words[0], strings.Join(steps, " < "))
+}
