@@ -3,6 +3,8 @@ package sqlstore_test
 import (
 	"context"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +38,7 @@ func BenchmarkRequest(b *testing.B) {
 			_, _, err := s.Create(b.Context(), draft(id), entriesOf(id))
 			require.NoError(b, err)
 		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 	})
 }
 
@@ -88,5 +91,76 @@ func BenchmarkGet(b *testing.B) {
 			_, err := s.Get(b.Context(), "acme", "base")
 			require.NoError(b, err)
 		}
+	})
+}
+
+// Parts of jobs of 10,000, done by two workers with 50 hands each: one claim for all
+// hands, one renewal, and each hand seals its own.
+func BenchmarkWorkers(b *testing.B) {
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		for i := 0; i*10_000 < b.N; i++ {
+			_, _, err := s.Create(b.Context(), draft(strconv.Itoa(i)), nil)
+			require.NoError(b, err)
+			finishPart(b, s, claimOne(b, s), planned(10_000))
+		}
+		var left atomic.Int64
+		left.Store(int64(b.N))
+		b.ResetTimer()
+		var workers sync.WaitGroup
+		for range 2 {
+			workers.Go(func() { workThrough(b, s, &left) })
+		}
+		workers.Wait()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "parts/s")
+	})
+}
+
+// workThrough works until no part is left.
+func workThrough(b testing.TB, s *sqlstore.Store, left *atomic.Int64) {
+	for left.Load() > 0 {
+		claimed, err := s.Claim(b.Context(), queue.Claim{Worker: "w", Limit: 50, Lease: time.Hour})
+		if err != nil {
+			b.Error(err)
+			return
+		}
+		leases := make([]queue.Lease, len(claimed))
+		for i, c := range claimed {
+			leases[i] = queue.Lease{Tenant: c.Part.Tenant, Job: c.Part.Job, Number: c.Part.Number, Fence: c.Part.Fence}
+		}
+		if _, err := s.Renew(b.Context(), queue.Renew{Leases: leases, Lease: time.Hour}); err != nil {
+			b.Error(err)
+			return
+		}
+		var hands sync.WaitGroup
+		for _, c := range claimed {
+			hands.Go(func() { finishPart(b, s, c, nil) })
+		}
+		hands.Wait()
+		left.Add(-int64(len(claimed)))
+	}
+}
+
+// Requests of ten hosts' goroutines at the same time, each of a tenant of its own.
+func BenchmarkRequests(b *testing.B) {
+	benchOnEach(b, func(b *testing.B, p place) {
+		s := p.open(b, nil)
+		var ids atomic.Int64
+		b.SetParallelism(5)
+		b.RunParallel(func(pb *testing.PB) {
+			tenant := strconv.FormatInt(ids.Add(1), 10)
+			for pb.Next() {
+				n := draft(strconv.FormatInt(ids.Add(1), 10))
+				n.Tenant = tenant
+				entries := entriesOf(n.ID)
+				for i := range entries {
+					entries[i].Tenant = tenant
+				}
+				if _, _, err := s.Create(b.Context(), n, entries); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 	})
 }

@@ -115,7 +115,7 @@ func offer(ctx context.Context, tx *table.Tx, jobs []table.Job, suspect, each in
 	offers := make([]queue.Offer, 0, len(jobs))
 	for _, j := range jobs {
 		parts, err := txn.Collect(ctx, tx.Tx, table.ScanPart(j.Job), table.SelectPart+"join exportyard_job j on j.ord = p.job where"+mayBeClaimed+
-			"and p.job = $2 and p.suspect = $3 order by p.number limit $4"+tx.ForUpdate("p"), txn.Micros(tx.Now), j.Ord, suspect, each)
+			"and p.job = $2 and p.suspect = $3 order by p.number limit $4", txn.Micros(tx.Now), j.Ord, suspect, each)
 		if err != nil {
 			return nil, nil, err
 		}

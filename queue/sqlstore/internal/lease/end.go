@@ -171,7 +171,7 @@ func ReleaseAll(ctx context.Context, tx *table.Tx) error {
 		return err
 	}
 	for _, was := range jobs {
-		parts, err := txn.Collect(ctx, tx.Tx, table.ScanPart(was.Job), table.SelectPart+"where p.job = $1 and p.state = 'leased'"+tx.ForUpdate("p"), was.Ord)
+		parts, err := txn.Collect(ctx, tx.Tx, table.ScanPart(was.Job), table.SelectPart+"where p.job = $1 and p.state = 'leased'", was.Ord)
 		if err != nil {
 			return err
 		}

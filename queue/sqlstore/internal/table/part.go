@@ -3,6 +3,7 @@ package table
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
@@ -30,19 +31,25 @@ type PartChange struct {
 	Changed  bool
 }
 
-// Parts returns those of the parts with these numbers that are there, locked when the
-// transaction may write.
+// Parts returns those of the parts with these numbers that are there. Who may write has
+// locked the job, for itself or with others who only prolong leases, and so its parts.
 func (tx *Tx) Parts(ctx context.Context, j Job, numbers []int) (map[int]*PartChange, error) {
-	among, args := txn.In("p.number", numbers, j.Ord)
-	list, err := txn.Collect(ctx, tx.Tx, ScanPart(j.Job), SelectPart+"where p.job = $1 and "+among+tx.ForUpdate("p"), args...)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[int]*PartChange, len(list))
-	for _, p := range list {
-		found[p.Number] = &PartChange{Job: j.Ord, Was: p, Now: p}
-	}
-	return found, nil
+	found := make(map[int]*PartChange, len(numbers))
+	// Each part is one select: asked for several, a database may go by what jobs have on
+	// average and read through all parts of a large one.
+	err := txn.Pieces(numbers, func(piece []int) error {
+		selects, args := make([]string, len(piece)), []any{j.Ord}
+		for i, number := range piece {
+			args = append(args, number)
+			selects[i] = fmt.Sprintf("%swhere p.job = $1 and p.number = $%d", SelectPart, len(args))
+		}
+		parts, err := txn.Collect(ctx, tx.Tx, ScanPart(j.Job), strings.Join(selects, " union all "), args...)
+		for _, p := range parts {
+			found[p.Number] = &PartChange{Job: j.Ord, Was: p, Now: p}
+		}
+		return err
+	})
+	return found, err
 }
 
 // partColumns are the types of the columns that UpdateParts joins.

@@ -95,12 +95,12 @@ func Collect[T any](ctx context.Context, tx *Tx, scan func(Scanner) (T, error), 
 }
 
 // mostRows is how many rows a statement takes at most: few enough for every
-// database's limit of parameters.
-const mostRows = 128
+// database's limits.
+const mostRows = 64
 
-// pieces cuts a list into pieces of 128, 64, 32 ... rows: a database that
+// Pieces cuts a list into pieces of 64, 32, 16 ... rows: a database that
 // remembers statements then sees few that differ.
-func pieces[T any](list []T, do func(piece []T) error) error {
+func Pieces[T any](list []T, do func(piece []T) error) error {
 	for size := mostRows; len(list) > 0; {
 		if size > len(list) {
 			size /= 2
@@ -116,7 +116,7 @@ func pieces[T any](list []T, do func(piece []T) error) error {
 
 // Insert runs an insert, which ends before the word values, for any number of rows.
 func (tx *Tx) Insert(ctx context.Context, insert string, rows [][]any) error {
-	return pieces(rows, func(piece [][]any) error {
+	return Pieces(rows, func(piece [][]any) error {
 		list, args := valuesOf(piece, nil)
 		return tx.Exec(ctx, insert+list, args...)
 	})
@@ -126,7 +126,7 @@ func (tx *Tx) Insert(ctx context.Context, insert string, rows [][]any) error {
 // ones. The update joins them as the table v, whose columns are column1, column2
 // and so on and have the given types; Blob is that of bytes.
 func (tx *Tx) ChangeEach(ctx context.Context, update string, types []string, where string, rows [][]any) error {
-	return pieces(rows, func(piece [][]any) error {
+	return Pieces(rows, func(piece [][]any) error {
 		list, args := valuesOf(piece, tx.types(types))
 		return tx.Change(ctx, len(piece), update+" from ("+list+") as v "+where, args...)
 	})
@@ -169,25 +169,5 @@ func valuesOf(rows [][]any, types []string) (list string, args []any) {
 		}
 		b.WriteByte(')')
 	}
-	return b.String(), args
-}
-
-// In returns a condition that a column is one of the numbers, with placeholders that
-// follow those of args, and args with the numbers.
-func In(column string, numbers []int, args ...any) (string, []any) {
-	size := 1
-	for size < len(numbers) {
-		size *= 2
-	}
-	var b strings.Builder
-	b.WriteString(column + " in (")
-	for i := range size {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		args = append(args, numbers[min(i, len(numbers)-1)])
-		fmt.Fprintf(&b, "$%d", len(args))
-	}
-	b.WriteByte(')')
 	return b.String(), args
 }
