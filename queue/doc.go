@@ -33,6 +33,11 @@
 // other error counts as passing trouble. Times come back in UTC, cut to
 // microseconds.
 //
+// # More than it owes
+//
+// A store whose database the host uses too may be a [TxCreator]: a request is then part of
+// the host's own transaction. A store that can give its entries back is an [EntryReader].
+//
 // # Testing
 //
 // queuetest.Run holds the rules of this page as tests. Its harness can move the

@@ -51,3 +51,40 @@ func Example() {
 	// job-1 pending
 	// plan leased under fence 1
 }
+
+// On PostgreSQL the host migrates when it wants to. A request can be part of a
+// transaction of its own: the order and its export are both stored, or neither.
+func Example_postgreSQL() {
+	ctx := context.Background()
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL"))
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close()
+	if err := sqlstore.Migrate(ctx, db, sqlstore.PostgreSQL); err != nil {
+		panic(err)
+	}
+	store, err := sqlstore.Open(ctx, db, sqlstore.PostgreSQL, nil)
+	if err != nil {
+		panic(err)
+	}
+
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		panic(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, "insert into orders (id) values (7)"); err != nil {
+		panic(err)
+	}
+	_, _, err = queue.CreateTx(ctx, store, tx, queue.NewJob{
+		Job:   queue.Job{ID: "job-1", Tenant: "acme", Kind: "archive", Slot: "acme/archive"},
+		First: []queue.Part{{Kind: queue.PlanPart}, {Kind: queue.SealPart}},
+	}, nil)
+	if err != nil {
+		panic(err)
+	}
+	if err := tx.Commit(); err != nil {
+		panic(err)
+	}
+}

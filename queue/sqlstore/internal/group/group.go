@@ -90,9 +90,12 @@ func (g *Group[Q, A]) wait(ctx context.Context, c *call[Q, A]) (news[A], bool) {
 }
 
 func (g *Group[Q, A]) alone(ctx context.Context, question Q) (A, error) {
+	var none A
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
 	answers, err := g.Answer(ctx, []Q{question})
 	if err != nil {
-		var none A
 		return none, err
 	}
 	return answers[0], nil
