@@ -88,6 +88,7 @@ func everyMethod(t *testing.T, s *sqlstore.Store) {
 	due, err := s.Due(ctx, 10)
 	must(err)
 	require.NotEmpty(t, due)
+	due = slices.DeleteFunc(due, func(d queue.Due) bool { return d.Job.ID == "new" })
 	for i, o := range []queue.Outcome{queue.LeaseOver, queue.Refuse} {
 		p := due[i].Part
 		_, err = s.Finish(ctx, queue.Finish{Tenant: p.Tenant, Job: p.Job, Number: p.Number, Fence: p.Fence, Outcome: o, MaxCrashes: 3}, nil)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,7 +121,7 @@ func (s *server) start(settings ...string) error {
 
 // kill ends the server at once, as a crash does.
 func (s *server) kill() {
-	_ = s.cmd.Process.Signal(os.Interrupt) // the fast stop
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
 	<-s.done
 }
 

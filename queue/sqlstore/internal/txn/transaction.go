@@ -37,19 +37,26 @@ func (d *Database) Write(ctx context.Context, f func(*Tx) error) error {
 	}
 	for attempt := 1; ; attempt++ {
 		err := d.begun(ctx, d.dialect.beginWrite(d.lockWait), true, f)
-		if err == nil || attempt == attempts || !passes(err) || ctx.Err() != nil {
+		if err == nil || attempt == attempts || !passes(err) {
 			return err
+		}
+		// Those whom the failure let through are to be first.
+		select {
+		case <-time.After(time.Duration(attempt) * 5 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 	}
 }
 
 // begun runs a transaction, on another connection when the pool's turns out to be
-// dead. Once the context is over, an error tells so, whatever a driver makes of it.
+// dead: a server's begin has no other reason to fail. Once the context is over, an error
+// tells so, whatever a driver makes of it.
 func (d *Database) begun(ctx context.Context, begin string, writes bool, f func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := d.transact(ctx, begin, writes, f)
 		var unbegun *beginError
-		if attempt < attempts && errors.As(err, &unbegun) && errors.Is(err, driver.ErrBadConn) && ctx.Err() == nil {
+		if attempt < attempts && errors.As(err, &unbegun) && !d.dialect.oneWriter && ctx.Err() == nil {
 			continue
 		}
 		if over := ctx.Err(); err != nil && over != nil && !errors.Is(err, over) {
