@@ -237,3 +237,9 @@ func TestErrorsAreApart(t *testing.T) {
 		}
 	}
 }
+
+func TestCreateTx_OfAStoreThatCannot(t *testing.T) {
+	t.Parallel()
+	_, _, err := queue.CreateTx(t.Context(), struct{ queue.JobStore }{}, nil, queue.NewJob{}, nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}

@@ -122,7 +122,7 @@ func (s *server) start(settings ...string) error {
 // kill ends the server at once, as a crash does.
 func (s *server) kill() {
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	<-s.done
+	_ = <-s.done // that it was killed
 }
 
 func (s *server) remove() error { return os.RemoveAll(s.dir) }

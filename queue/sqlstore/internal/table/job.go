@@ -43,6 +43,7 @@ const SelectJob = `select j.ord, j.seq, j.id, j.tenant, j.kind, j.slot, j.actor,
 	(select cast(coalesce(sum(p.byte_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows')
 	from exportyard_job j `
 
+// ScanJob scans what SelectJob reads.
 func (tx *Tx) ScanJob(row txn.Scanner) (Job, error) {
 	var j Job
 	err := row.Scan(&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,

@@ -9,6 +9,7 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
+// SelectPart reads a part for ScanPart.
 const SelectPart = `select p.number, p.kind, p.payload_version, p.payload, p.state, p.fence, p.holder, p.lease_until, p.not_before,
 	p.alone, p.suspect, p.failures, p.row_count, p.byte_count, p.receipt_version, p.receipt, p.reason_version, p.reason
 	from exportyard_part p `
