@@ -26,7 +26,7 @@ import (
 type server struct {
 	dir  string
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed when it has ended
 }
 
 // nobody is who the server runs as when the tests run as root, whom it refuses.
@@ -90,20 +90,20 @@ func (s *server) start(settings ...string) error {
 		args = append(args, "-c", setting)
 	}
 	s.cmd = asServer(s.dir, program("postgres"), args...)
-	s.done = make(chan error, 1)
+	s.done = make(chan struct{})
 	output, writer := io.Pipe()
 	s.cmd.Stdout, s.cmd.Stderr = writer, writer
 	started := make(chan error, 1)
 	go func() {
 		// The kernel ends the server when the thread that started it is gone.
 		runtime.LockOSThread()
+		defer close(s.done)
 		err := s.cmd.Start()
 		started <- err
 		if err == nil {
-			err = s.cmd.Wait()
+			_ = s.cmd.Wait() // by a signal, mostly
 		}
 		_ = writer.Close()
-		s.done <- err
 	}()
 	if err := <-started; err != nil {
 		return err
@@ -122,7 +122,7 @@ func (s *server) start(settings ...string) error {
 // kill ends the server at once, as a crash does.
 func (s *server) kill() {
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
-	_ = <-s.done // that it was killed
+	<-s.done
 }
 
 func (s *server) remove() error { return os.RemoveAll(s.dir) }
