@@ -23,6 +23,7 @@ const (
 	compress = "github.com/klauspost/compress"
 	parquet  = "github.com/parquet-go/parquet-go"
 	xsync    = "golang.org/x/sync"
+	gocron   = "github.com/netresearch/go-cron"
 	gocloud  = "gocloud.dev"
 	pgx      = "github.com/jackc/pgx/v5"
 	sqlite   = "modernc.org/sqlite"
@@ -72,6 +73,7 @@ var rooms = []room{
 		at: "internal/bench/...", own: []string{"..."},
 		outside: []string{pgx, parquet, "github.com/xuri/excelize/v2", "gonum.org/v1/plot"},
 	},
+	{at: "internal/cron", own: []string{"internal/calendar"}, outside: []string{gocron}},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{

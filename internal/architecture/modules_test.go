@@ -15,7 +15,7 @@ const release = "v0.1.0"
 
 // rootRequires is all that the root module may ask for by name: what hosts carry,
 // and what only its tests use.
-var rootRequires = slices.Concat([]string{compress, xsync, parquet}, testModules)
+var rootRequires = slices.Concat([]string{compress, xsync, parquet, gocron}, testModules)
 
 // A module is what go mod edit -json says of a go.mod file, and its folder.
 type module struct {
