@@ -48,7 +48,7 @@ func (r Relative) Resolve(at time.Time, loc *time.Location) (from, to time.Time)
 	case Last30Days:
 		return previous(at, Day, 30, loc)
 	case MonthToDate:
-		if from = Instant(Floor(Reading(at, loc), Month), loc); from.Before(at) {
+		if from = Instant(begun(at, Month, loc), loc); from.Before(at) {
 			return from, at.UTC()
 		}
 		return previous(at, Month, 1, loc)
@@ -57,18 +57,29 @@ func (r Relative) Resolve(at time.Time, loc *time.Location) (from, to time.Time)
 	}
 }
 
+// begun returns the reading at which the unit that holds the moment began, as Cut
+// cuts them: a day stays begun when its clock is set back over midnight.
+func begun(at time.Time, unit Unit, loc *time.Location) time.Time {
+	_, next := Next(at, unit, loc)
+	return before(next, unit)
+}
+
+func before(wall time.Time, unit Unit) time.Time {
+	switch unit {
+	case Day:
+		return wall.AddDate(0, 0, -1)
+	case Week:
+		return wall.AddDate(0, 0, -7)
+	default:
+		return wall.AddDate(0, -1, 0)
+	}
+}
+
 // previous returns the n whole units before the one that holds the moment.
 func previous(at time.Time, unit Unit, n int, loc *time.Location) (from, to time.Time) {
-	wall := Floor(Reading(at, loc), unit)
+	wall := begun(at, unit, loc)
 	for to = Instant(wall, loc); n > 0 || !from.Before(to); n-- {
-		switch unit {
-		case Day:
-			wall = wall.AddDate(0, 0, -1)
-		case Week:
-			wall = wall.AddDate(0, 0, -7)
-		default:
-			wall = wall.AddDate(0, -1, 0)
-		}
+		wall = before(wall, unit)
 		from = Instant(wall, loc)
 	}
 	return from, to
