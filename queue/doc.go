@@ -18,6 +18,16 @@
 // does so that of two changes to one row at the same time the second sees the
 // first: by locking, or by comparing the version or fence and starting again.
 //
+// # Schedules
+//
+// A store may also keep schedules, as a [ScheduleStore]. A [Schedule] is a row with its
+// next tick, never a timer. Any number of hosts look for what is due; the one whose
+// [Tick] meets the version that it saw takes it, and its job is created in the same
+// transaction, so that a tick runs once and never without a trace: each is a [Run] with
+// its outcome. The rules are [Schedule.Make], [ScheduleChange.Apply], [Tick.Apply],
+// [RunEnd.Apply], [Schedule.Ticks], [Schedule.Behind], [Run.Over] and
+// [Schedule.EntriesAfter].
+//
 // # What the engine guarantees
 //
 // IDs are unique. Fences are only compared by the store. Payloads stay below
@@ -40,6 +50,6 @@
 //
 // # Testing
 //
-// queuetest.Run holds the rules of this page as tests. Its harness can move the
-// store's clock.
+// queuetest.Run and, for schedules, queuetest.RunSchedules hold the rules of this page
+// as tests. Their harness can move the store's clock.
 package queue

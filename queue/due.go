@@ -26,8 +26,11 @@ func reached(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 // MixDue returns at most limit things, one of each list in turn, so that no
 // kind of due things hides another.
-func MixDue(limit int, lists ...[]Due) []Due {
-	var mixed []Due
+func MixDue(limit int, lists ...[]Due) []Due { return TakeTurns(limit, lists...) }
+
+// TakeTurns returns at most limit things, one of each list in turn.
+func TakeTurns[T any](limit int, lists ...[]T) []T {
+	var mixed []T
 	for i := 0; ; i++ {
 		given := false
 		for _, list := range lists {

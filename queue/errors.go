@@ -21,6 +21,10 @@ var ErrFenced = errors.New("lease was lost")
 // Nothing was changed.
 var ErrBadTransition = errors.New("not possible in this state")
 
+// ErrStale is wrapped when a schedule is no longer in the version that was seen. Nothing
+// was changed; the caller looks again.
+var ErrStale = errors.New("was changed meanwhile")
+
 // ErrCursor is wrapped when a list is continued with a cursor that it did not
 // give. The caller starts from the first page.
 var ErrCursor = errors.New("cursor is not valid")

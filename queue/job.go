@@ -154,7 +154,8 @@ type Entry struct {
 	Actor string
 	Data  Payload
 	// When, if not empty, makes the entry conditional: it is appended only if the
-	// change leaves the job in this state.
+	// change leaves the job in this state. With a change of a schedule it is an outcome or
+	// a state of that, see [Schedule.EntriesAfter].
 	When State
 	// At and Seq are given by the store: its time, and a number that grows
 	// within the tenant.

@@ -34,7 +34,7 @@ var sizes = []size{
 	{"source", 1300}, // The contract, and beside it the vectors of a batch, 128-bit decimals, the text of every kind, and Merge.
 	{"format", 600},
 	{"sink", 600},
-	{"queue", 650}, // The contract, and the rules of a job's life that every store calls.
+	{"queue", 950}, // The contract, and the rules of the lives of jobs and schedules that every store calls.
 	{"export", 3000},
 	{"source/sourcetest", 2500}, // A suite is one short function for each rule, and grows with the rules.
 	{"format/formattest", 2500},

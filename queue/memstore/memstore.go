@@ -34,6 +34,8 @@ type Store struct {
 	entries  map[string][]queue.Entry   // by tenant, in order of Seq
 	entryIDs map[string]struct{}
 	claims   int64
+
+	schedules map[scheduleKey]*standing
 }
 
 type idempotencyKey struct{ tenant, key string }
@@ -48,6 +50,8 @@ func New(opts *Options) *Store {
 		tenants:  make(map[string][]*record),
 		entries:  make(map[string][]queue.Entry),
 		entryIDs: make(map[string]struct{}),
+
+		schedules: make(map[scheduleKey]*standing),
 	}
 	if opts != nil && opts.Now != nil {
 		s.now = opts.Now
@@ -80,12 +84,21 @@ func (s *Store) Create(ctx context.Context, n queue.NewJob, entries []queue.Entr
 	if r, ok := s.active[n.Slot]; ok {
 		return queue.Job{}, false, &queue.ConflictError{Active: r.read(now)}
 	}
+	r, err := s.create(n, entries, now)
+	if err != nil {
+		return queue.Job{}, false, err
+	}
+	return r.read(now), false, nil
+}
+
+// create stores a job whose slot is free, with the entries that are for it.
+func (s *Store) create(n queue.NewJob, entries []queue.Entry, now time.Time) (*record, error) {
 	if _, ok := s.jobs[n.ID]; ok {
-		return queue.Job{}, false, fmt.Errorf("memstore: create: there is a job %q already", n.ID)
+		return nil, fmt.Errorf("memstore: create: there is a job %q already", n.ID)
 	}
 	job, parts := n.Make(now)
 	if err := s.append(job.State, entries, now); err != nil {
-		return queue.Job{}, false, err
+		return nil, err
 	}
 	r := newRecord(job, parts, int64(len(s.jobs)), int64(len(s.tenants[n.Tenant])+1))
 	s.jobs[job.ID], s.active[job.Slot] = r, r
@@ -93,7 +106,7 @@ func (s *Store) Create(ctx context.Context, n queue.NewJob, entries []queue.Entr
 	if job.IdempotencyKey != "" {
 		s.keys[idempotencyKey{job.Tenant, job.IdempotencyKey}] = r
 	}
-	return r.read(now), false, nil
+	return r, nil
 }
 
 // Get returns the tenant's job.
