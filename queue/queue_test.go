@@ -230,7 +230,7 @@ func TestLocalRings(t *testing.T) {
 
 func TestErrorsAreApart(t *testing.T) {
 	t.Parallel()
-	all := []error{queue.ErrNotFound, queue.ErrConflict, queue.ErrIdempotencyMismatch, queue.ErrFenced, queue.ErrBadTransition, queue.ErrCursor}
+	all := []error{queue.ErrNotFound, queue.ErrConflict, queue.ErrIdempotencyMismatch, queue.ErrFenced, queue.ErrBadTransition, queue.ErrStale, queue.ErrCursor}
 	for i, a := range all {
 		for k, b := range all {
 			require.Equal(t, i == k, errors.Is(a, b))

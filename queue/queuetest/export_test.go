@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 // Reasons returns the sentence of each rule by its name.
 func Reasons() map[string]string {
 	reasons := map[string]string{}
-	for _, r := range rules() {
+	for _, r := range slices.Concat(rules(), scheduleRules()) {
 		reasons[r.name] = r.reason
 	}
 	return reasons
@@ -20,7 +21,7 @@ func Reasons() map[string]string {
 // Check runs one rule and returns what it complains of.
 func Check(t *testing.T, name string, h Harness) (complaints []string) {
 	t.Helper()
-	for _, r := range rules() {
+	for _, r := range slices.Concat(rules(), scheduleRules()) {
 		if r.name != name {
 			continue
 		}

@@ -25,6 +25,8 @@ import (
 type Harness struct {
 	// Store is what is tested.
 	Store queue.JobStore
+	// Schedules is what [RunSchedules] tests: Store, if it keeps schedules too.
+	Schedules queue.ScheduleStore
 	// Entries reads what the store appended.
 	Entries queue.EntryReader
 	// Advance moves the store's clock forward. Between two calls the clock may
@@ -32,6 +34,7 @@ type Harness struct {
 	Advance func(d time.Duration)
 	// Reopen returns the store as it is after its process has ended and another
 	// has begun, on the same data. Default: nil, for a store that keeps nothing.
+	// What it returns keeps schedules too when Schedules is set.
 	Reopen func(t testing.TB) (queue.JobStore, queue.EntryReader)
 	// Host is the database of a store that is a [queue.TxCreator], as its host uses it;
 	// the rules make the table host_note in it. Default: nil, for a store that is none.
@@ -60,7 +63,24 @@ func rules() []rule {
 // Run tests a store against every rule, each on a harness of its own.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
-	for _, r := range rules() {
+	run(t, rules(), open)
+}
+
+// RunSchedules tests a store that keeps schedules against the rules for these.
+func RunSchedules(t *testing.T, open func(t *testing.T) Harness) {
+	t.Helper()
+	run(t, scheduleRules(), func(t *testing.T) Harness {
+		h := open(t)
+		if h.Schedules == nil {
+			t.Fatal("the harness needs Schedules")
+		}
+		return h
+	})
+}
+
+func run(t *testing.T, rules []rule, open func(t *testing.T) Harness) {
+	t.Helper()
+	for _, r := range rules {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t)
