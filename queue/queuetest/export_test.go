@@ -59,3 +59,12 @@ func (w *witness) Fatalf(format string, args ...any) {
 	w.Errorf(format, args...)
 	runtime.Goexit()
 }
+
+// ScheduleRules returns the names of the rules for schedules.
+func ScheduleRules() []string {
+	var names []string
+	for _, r := range scheduleRules() {
+		names = append(names, r.name)
+	}
+	return names
+}
