@@ -3,15 +3,16 @@
 //
 // # What it does
 //
-// A [Store] is a [queue.JobStore] and a [queue.EntryReader] of maps behind one
-// lock. It follows every rule that the stores on databases follow, so a test
+// A [Store] is a [queue.JobStore], a [queue.ScheduleStore] and a [queue.EntryReader] of
+// maps behind one lock. It follows every rule that the stores on databases follow, so a test
 // against it says something about them.
 //
 // # Types and limits
 //
 // Payloads are copied on the way in and out. Nothing is ever removed: a job costs
 // its payloads, and a few hundred bytes for each of its parts and entries. A claim
-// looks at every active job and at the open parts of those that it takes from.
+// looks at every active job and at the open parts of those that it takes from, the
+// scheduler at every schedule and all runs.
 //
 // # Atomicity
 //

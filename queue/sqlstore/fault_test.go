@@ -14,7 +14,7 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
-var tables = []string{"exportyard_tenant", "exportyard_job", "exportyard_part", "exportyard_entry"}
+var tables = []string{"exportyard_tenant", "exportyard_job", "exportyard_part", "exportyard_entry", "exportyard_schedule", "exportyard_run"}
 
 // dump returns every byte that the store keeps.
 func dump(t testing.TB, db *sql.DB) string {
