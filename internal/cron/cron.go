@@ -111,7 +111,11 @@ func parse(expression string) (Timetable, error) {
 			}
 		}
 	}
-	parsed, err := parser.NewParser(parser.Minute | parser.Hour | parser.Dom | parser.Month | parser.Dow).Parse(strings.Join(fields, " "))
+	five, err := parser.TryNewParser(parser.Minute | parser.Hour | parser.Dom | parser.Month | parser.Dow)
+	if err != nil {
+		return Timetable{}, err
+	}
+	parsed, err := five.Parse(strings.Join(fields, " "))
 	if err != nil {
 		return Timetable{}, err
 	}
