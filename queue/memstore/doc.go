@@ -12,7 +12,7 @@
 // Payloads are copied on the way in and out. Nothing is ever removed: a job costs
 // its payloads, and a few hundred bytes for each of its parts and entries. A claim
 // looks at every active job and at the open parts of those that it takes from, the
-// scheduler at every schedule and all runs.
+// scheduler at every schedule.
 //
 // # Atomicity
 //

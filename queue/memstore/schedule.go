@@ -19,6 +19,16 @@ type scheduleKey struct{ tenant, id string }
 type standing struct {
 	schedule queue.Schedule
 	runs     []queue.Run // in order of Number
+	// firstOpen is the index below which no run waits for the end of its job.
+	firstOpen int
+}
+
+// open returns the runs from the first one on that waits for the end of its job.
+func (st *standing) open() []queue.Run {
+	for st.firstOpen < len(st.runs) && st.runs[st.firstOpen].Outcome != queue.RunStarted {
+		st.firstOpen++
+	}
+	return st.runs[st.firstOpen:]
 }
 
 // CreateSchedule stores a schedule.
@@ -108,7 +118,7 @@ func (s *Store) DueSchedules(ctx context.Context, limit int) ([]queue.DueSchedul
 		if followed, ok := s.schedules[scheduleKey{id: st.schedule.Follows}]; ok && st.schedule.Behind(followed.schedule) {
 			followers = append(followers, queue.DueSchedule{Kind: queue.DueFollower, Schedule: st.read(now)})
 		}
-		for _, run := range st.runs {
+		for _, run := range st.open() {
 			if r, ok := s.jobs[run.Job]; ok && run.Over(r.job) {
 				runs = append(runs, queue.DueSchedule{Kind: queue.DueRun, Schedule: st.read(now), Run: cloneRun(run), Job: r.read(now)})
 			}

@@ -1,0 +1,241 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/exportyard/exportyard/internal/cron"
+	"github.com/exportyard/exportyard/queue"
+)
+
+// Paused is the type of the entries that tell that a schedule paused itself.
+const Paused = "schedule.paused"
+
+// Config wires a [Scheduler].
+type Config struct {
+	// Store keeps the schedules.
+	Store queue.ScheduleStore
+	// Make makes the job of an order, checked, and the entries that are for it when it
+	// is started. A [*Refusal] is the outcome of the run; every other error is passing
+	// trouble, and the tick stays due.
+	Make func(ctx context.Context, o Order) (queue.NewJob, []queue.Entry, error)
+	// Entry makes an entry about a schedule, with an ID of its own.
+	Entry func(kind queue.EntryKind, s queue.Schedule, what, actor string, data queue.Payload) queue.Entry
+	// PauseReason says why a schedule pauses itself after so many failures in a row.
+	PauseReason func(failures int) queue.Payload
+	// MaxFailures is how many failures in a row pause a schedule. Default: 5.
+	// Negative: never.
+	MaxFailures int
+	// Now is the host's clock, for the first plan of a new schedule. All else goes by
+	// the store's. Default: [time.Now].
+	Now func() time.Time
+}
+
+// An Order is what a run of a schedule asks for.
+type Order struct {
+	Schedule queue.Schedule
+	// Settings are the schedule's over those that it follows.
+	Settings Settings
+	// From and To are the range of the run, resolved from its nominal time; zero
+	// for none.
+	From, To time.Time
+	// Actor asked for a manual run; else it is the schedule's owner.
+	Actor  string
+	Manual bool
+}
+
+// A Refusal says that a run cannot be.
+type Refusal struct {
+	// Skip says that it is not a failure: exports are off for now.
+	Skip   bool
+	Reason queue.Payload
+	Err    error
+}
+
+// Error says what the cause says.
+func (r *Refusal) Error() string { return "scheduler: refused: " + r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// A Scheduler works on the schedules of a store. It is safe for concurrent use, and
+// any number of them share a store.
+type Scheduler struct{ config Config }
+
+// New returns a scheduler that does nothing until it is asked.
+func New(config Config) *Scheduler {
+	config.MaxFailures = max(cmp.Or(config.MaxFailures, 5), 0)
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Scheduler{config: config}
+}
+
+// page is how many due things are looked at in one step.
+const page = 100
+
+// Sweep does all that is due: it takes ticks, plans followers anew, and records the
+// ends of runs. It reports whether jobs were made, and the errors of all that it could
+// not do; that stays due.
+func (s *Scheduler) Sweep(ctx context.Context) (made bool, err error) {
+	var failed []error
+	for {
+		// What failed stays due and comes first again: look beyond it.
+		due, err := s.config.Store.DueSchedules(ctx, page+len(failed))
+		if err != nil {
+			return made, errors.Join(append(failed, err)...)
+		}
+		followed := platform{store: s.config.Store}
+		var now []error
+		for _, d := range due {
+			started, err := s.settle(ctx, &followed, d)
+			made = made || started
+			if err != nil {
+				now = append(now, fmt.Errorf("%s of schedule %s: %w", d.Kind, d.Schedule.ID, err))
+			}
+		}
+		stuck := len(now) == len(due) || len(due) < page+len(failed)
+		failed = now
+		if stuck || ctx.Err() != nil {
+			return made, errors.Join(failed...)
+		}
+	}
+}
+
+// settle does one due thing. That another host was quicker is no error.
+func (s *Scheduler) settle(ctx context.Context, followed *platform, d queue.DueSchedule) (started bool, err error) {
+	switch d.Kind {
+	case queue.DueTick:
+		started, err = s.tick(ctx, followed, d.Schedule)
+	case queue.DueFollower:
+		err = s.replan(ctx, followed, d.Schedule)
+	case queue.DueRun:
+		_, _, err = s.config.Store.EndRun(ctx, queue.RunEnd{
+			Tenant: d.Run.Tenant, Schedule: d.Run.Schedule, Number: d.Run.Number, MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(s.config.MaxFailures),
+		}, s.paused(d.Schedule))
+	}
+	if errors.Is(err, queue.ErrStale) || errors.Is(err, queue.ErrBadTransition) || errors.Is(err, queue.ErrNotFound) {
+		return false, nil
+	}
+	return started, err
+}
+
+// paused returns the entries for a schedule that pauses itself.
+func (s *Scheduler) paused(of queue.Schedule) []queue.Entry {
+	reason := s.config.PauseReason(s.config.MaxFailures)
+	entries := []queue.Entry{
+		s.config.Entry(queue.Audit, of, Paused, of.Owner, reason),
+		s.config.Entry(queue.Outbox, of, Paused, of.Owner, reason),
+	}
+	for i := range entries {
+		entries[i].When = queue.State(queue.SchedulePaused)
+	}
+	return entries
+}
+
+// tick takes the tick that is due. Of several that were missed it takes the last.
+func (s *Scheduler) tick(ctx context.Context, followed *platform, of queue.Schedule) (started bool, err error) {
+	settings, _, err := followed.settings(ctx, of)
+	if err != nil {
+		return false, err
+	}
+	table, err := settings.timetable()
+	if err != nil {
+		return false, err
+	}
+	nominal, ok := table.Last(of.NextTick.Add(-1), of.Now)
+	if ok && nominal.After(of.NextTick) && table.Spread(nominal, settings.Spread, of.Tenant, of.ID).After(of.Now) {
+		// The last one has its own time to come; it must not swallow the one before.
+		nominal, ok = table.Last(of.NextTick.Add(-1), nominal.Add(-1))
+	}
+	if !ok {
+		// It was planned by settings that are no longer those.
+		return false, s.replan(ctx, followed, of)
+	}
+	t := queue.Tick{
+		Tenant: of.Tenant, Schedule: of.ID, Version: of.Version, Nominal: nominal, Outcome: queue.RunStarted,
+		MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(s.config.MaxFailures),
+	}
+	if t.Next, t.NextDue, err = settings.plan(of.Tenant, of.ID, nominal); err != nil {
+		return false, err
+	}
+	o := Order{Schedule: of, Settings: settings, Actor: of.Owner}
+	o.From, o.To = settings.Range.Resolve(nominal, table.Location())
+	var refusal *Refusal
+	var entries []queue.Entry
+	switch t.Job, entries, err = s.config.Make(ctx, o); {
+	case errors.As(err, &refusal):
+		t.Outcome, t.Reason = queue.RunRefused, refusal.Reason
+		if refusal.Skip {
+			t.Outcome = queue.RunSkipped
+		}
+	case err != nil:
+		return false, err
+	}
+	_, run, err := s.config.Store.TakeTick(ctx, t, append(onStart(entries), s.paused(of)...))
+	return err == nil && run.Outcome == queue.RunStarted, err
+}
+
+// onStart makes entries conditional on a job being made.
+func onStart(entries []queue.Entry) []queue.Entry {
+	conditional := make([]queue.Entry, len(entries))
+	for i, e := range entries {
+		e.When = queue.State(queue.RunStarted)
+		conditional[i] = e
+	}
+	return conditional
+}
+
+// replan plans the next tick anew, by what the schedule follows now.
+func (s *Scheduler) replan(ctx context.Context, followed *platform, of queue.Schedule) error {
+	settings, version, err := followed.settings(ctx, of)
+	if err != nil {
+		return err
+	}
+	c := queue.ScheduleChange{
+		Tenant: of.Tenant, Schedule: of.ID, Version: of.Version, Event: queue.EditSchedule,
+		Owner: of.Owner, Follows: of.Follows, Followed: version, Settings: of.Settings,
+	}
+	if c.NextTick, c.DueAt, err = settings.plan(of.Tenant, of.ID, seekFrom(of)); err != nil {
+		return err
+	}
+	_, err = s.config.Store.ChangeSchedule(ctx, c, nil)
+	return err
+}
+
+// A platform knows the schedules that others follow, each asked for once.
+type platform struct {
+	store queue.ScheduleStore
+	known map[string]queue.Schedule
+}
+
+// settings returns the settings of a schedule over those that it follows, and the
+// version of these. One that is paused or gone gives no ticks.
+func (p *platform) settings(ctx context.Context, of queue.Schedule) (Settings, int64, error) {
+	own, err := Read(of.Settings)
+	if err != nil || of.Follows == "" {
+		return own, 0, err
+	}
+	followed, ok := p.known[of.Follows]
+	if !ok {
+		followed, err = p.store.GetSchedule(ctx, "", of.Follows)
+		if errors.Is(err, queue.ErrNotFound) {
+			followed, err = queue.Schedule{State: queue.ScheduleRemoved}, nil
+		}
+		if err != nil {
+			return own, 0, err
+		}
+		if p.known == nil {
+			p.known = make(map[string]queue.Schedule)
+		}
+		p.known[of.Follows] = followed
+	}
+	others, err := Read(followed.Settings)
+	if followed.State != queue.ScheduleActive {
+		others.Timing = cron.Disabled
+	}
+	return own.Over(others), followed.Version, err
+}
