@@ -25,7 +25,7 @@
 // [Tick] meets the version that it saw takes it, and its job is created in the same
 // transaction, so that a tick runs once and never without a trace: each is a [Run] with
 // its outcome. The rules are [Schedule.Make], [ScheduleChange.Apply], [Tick.Apply],
-// [RunEnd.Apply], [Schedule.Ticks], [Schedule.Behind], [Run.Over] and
+// [RunEnd.Apply], [Schedule.Ticks], [Schedule.PastTick], [Schedule.Behind], [Run.Over] and
 // [Schedule.EntriesAfter].
 //
 // # What the engine guarantees

@@ -131,6 +131,8 @@ func (t Tick) misfit(s Schedule, now time.Time) string {
 		return "it is not due"
 	case t.Nominal.Before(s.NextTick), t.Nominal.After(now):
 		return "its time is not that of a tick that was missed"
+	case !t.Nominal.After(s.PastTick(now)):
+		return "it was taken before"
 	case !t.Next.IsZero() && !t.Next.After(t.Nominal):
 		return "the next one would not be after it"
 	}

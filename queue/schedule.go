@@ -94,6 +94,17 @@ func (s Schedule) Ticks(now time.Time) bool {
 	return s.State == ScheduleActive && reached(s.DueAt, now)
 }
 
+// PastTick returns the moment up to which ticks are past for good at a time: that of the
+// last tick, so that a clock that is set back does not bring it again; zero when there
+// was none, or when it lies more than a day ahead, since then a clock that was wrong
+// has taken it.
+func (s Schedule) PastTick(now time.Time) time.Time {
+	if s.LastTick.After(now.Add(24 * time.Hour)) {
+		return time.Time{}
+	}
+	return s.LastTick
+}
+
 // Behind reports whether the schedule is to be planned anew because the one that it
 // follows was changed. One that is paused is planned when it is resumed.
 func (s Schedule) Behind(followed Schedule) bool {

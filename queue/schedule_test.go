@@ -134,6 +134,9 @@ func TestB11_TicksThatFit(t *testing.T) {
 			run: func(r *queue.Run) { r.Nominal = now }, after: func(s *queue.Schedule) { s.LastTick = now },
 		},
 		{
+			name: "after a clock that was far ahead", schedule: func(s *queue.Schedule) { s.LastTick = now.Add(24*time.Hour + time.Microsecond) },
+		},
+		{
 			name: "the last tick of all", tick: func(t *queue.Tick) { t.Next, t.NextDue = time.Time{}, time.Time{} },
 			after: func(s *queue.Schedule) { s.NextTick, s.DueAt = time.Time{}, time.Time{} },
 		},
@@ -213,6 +216,8 @@ func TestB11_TicksThatDoNotFit(t *testing.T) {
 		{"of the platform, by hand", func(t *queue.Tick) { t.Manual, t.Job.Tenant = true, "" }, func(s *queue.Schedule) { s.Tenant = "" }, queue.ErrBadTransition},
 		{"a tick before", func(t *queue.Tick) { t.Nominal = now.Add(-time.Hour - time.Microsecond) }, nil, queue.ErrBadTransition},
 		{"a tick to come", func(t *queue.Tick) { t.Nominal = now.Add(time.Microsecond) }, nil, queue.ErrBadTransition},
+		{"a tick that was taken", nil, func(s *queue.Schedule) { s.LastTick = s.NextTick }, queue.ErrBadTransition},
+		{"a tick that was taken before a clock was set back", nil, func(s *queue.Schedule) { s.LastTick = now.Add(24 * time.Hour) }, queue.ErrBadTransition},
 		{"the same tick again next", func(t *queue.Tick) { t.Next = t.Nominal }, nil, queue.ErrBadTransition},
 		{"a job of another tenant", func(t *queue.Tick) { t.Job.Tenant = "other" }, nil, queue.ErrBadTransition},
 		{"an outcome that only an end has", func(t *queue.Tick) { t.Outcome = queue.RunCompleted }, nil, queue.ErrBadTransition},

@@ -151,7 +151,7 @@ func (s *Scheduler) tick(ctx context.Context, followed *platform, of queue.Sched
 		// The last one has its own time to come; it must not swallow the one before.
 		nominal, ok = table.Last(of.NextTick.Add(-1), nominal.Add(-1))
 	}
-	if !ok {
+	if !ok || !nominal.After(of.PastTick(of.Now)) {
 		// It was planned by settings that are no longer those.
 		return false, s.replan(ctx, followed, of)
 	}

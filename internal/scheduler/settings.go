@@ -136,11 +136,10 @@ func (s Settings) plan(tenant, id string, after time.Time) (tick, due time.Time,
 }
 
 // seekFrom returns the moment after which a schedule's next tick is looked for: now, or
-// its last tick, so that a clock that is set back does not bring a tick again. A tick
-// more than a day ahead was taken by a clock that was wrong.
+// its last tick where a clock was set back.
 func seekFrom(s queue.Schedule) time.Time {
-	if s.LastTick.After(s.Now) && s.LastTick.Before(s.Now.Add(24*time.Hour)) {
-		return s.LastTick
+	if past := s.PastTick(s.Now); past.After(s.Now) {
+		return past
 	}
 	return s.Now
 }

@@ -74,6 +74,10 @@ var tickRules = []rule{
 			s.wantError(err, queue.ErrBadTransition, name)
 		}
 		s.asItWas(was, "a tick that does not fit")
+		taken, _ := s.take(s.tick(of))
+		back := s.changed(taken, queue.EditSchedule, func(c *queue.ScheduleChange) { c.NextTick, c.DueAt = of.NextTick, of.DueAt })
+		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(back), nil)
+		s.wantError(err, queue.ErrBadTransition, "a tick that was taken before")
 	}},
 	{"B11_MissedTicksAreMadeUpForOnce", "one run stands for all ticks that were missed, and says since when", func(s *site) {
 		of := s.ticking()
