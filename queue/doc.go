@@ -28,6 +28,13 @@
 // [RunEnd.Apply], [Schedule.Ticks], [Schedule.PastTick], [Schedule.Behind], [Run.Over] and
 // [Schedule.EntriesAfter].
 //
+// # Events
+//
+// Entries of kind [Outbox] are events. A store may also hand them out until each is
+// settled, as an [OutboxStore]: a claim lasts for a while, like a lease, and who settles
+// too late changes nothing. And it may show them as people's inboxes, as an [InboxStore].
+// The rules are [Delivery.Claimable], [OutboxClaim.Claim] and [Settle.Apply].
+//
 // # What the engine guarantees
 //
 // IDs are unique. Fences are only compared by the store. Payloads stay below

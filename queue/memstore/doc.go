@@ -3,9 +3,10 @@
 //
 // # What it does
 //
-// A [Store] is a [queue.JobStore], a [queue.ScheduleStore] and a [queue.EntryReader] of
-// maps behind one lock. It follows every rule that the stores on databases follow, so a test
-// against it says something about them.
+// A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
+// [queue.InboxStore] and a [queue.EntryReader] of maps behind one lock. It follows every
+// rule that the stores on databases follow, so a test against it says something about
+// them.
 //
 // # Types and limits
 //

@@ -36,6 +36,9 @@ type Store struct {
 	claims   int64
 
 	schedules map[scheduleKey]*standing
+	events    map[string][]*event // the entries of the outbox, by tenant
+	// unsettled are the events that are not delivered yet, oldest first.
+	unsettled []*event
 }
 
 type idempotencyKey struct{ tenant, key string }
@@ -52,6 +55,7 @@ func New(opts *Options) *Store {
 		entryIDs: make(map[string]struct{}),
 
 		schedules: make(map[scheduleKey]*standing),
+		events:    make(map[string][]*event),
 	}
 	if opts != nil && opts.Now != nil {
 		s.now = opts.Now
@@ -370,6 +374,11 @@ func (s *Store) append(state queue.State, entries []queue.Entry, now time.Time) 
 		e.Data = clonePayload(e.Data)
 		s.entries[e.Tenant] = append(s.entries[e.Tenant], e)
 		s.entryIDs[e.ID] = struct{}{}
+		if e.Kind == queue.Outbox {
+			sent := &event{Delivery: queue.Delivery{Entry: e}}
+			s.events[e.Tenant] = append(s.events[e.Tenant], sent)
+			s.unsettled = append(s.unsettled, sent)
+		}
 	}
 	return nil
 }

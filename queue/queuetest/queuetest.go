@@ -23,7 +23,8 @@ import (
 
 // A Harness is a new, empty store and what the rules need to test it.
 type Harness struct {
-	// Store is what is tested.
+	// Store is what is tested, also as a [queue.OutboxStore] and as a
+	// [queue.InboxStore] if it is one.
 	Store queue.JobStore
 	// Schedules is what [RunSchedules] tests: Store, if it keeps schedules too.
 	Schedules queue.ScheduleStore
@@ -57,6 +58,7 @@ func rules() []rule {
 	return slices.Concat(
 		createRules, idempotencyRules, tenantRules, listRules, entryRules, stateRules, pairRules(),
 		claimRules, suspectRules, leaseRules, finishRules, planRules, dueRules, raceRules, keepRules, hostRules,
+		outboxRules, inboxRules,
 	)
 }
 

@@ -123,6 +123,14 @@ var atomicSteps = []struct {
 		"select count(*) from exportyard_job where state = 'canceled'":  1,
 		"select count(*) from exportyard_entry where job = 'cancel'":    2,
 	}},
+	{"claim outbox", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.ClaimOutbox(ctx, queue.OutboxClaim{Limit: 2, Lease: time.Hour})
+		return err
+	}, map[string]int{"select count(*) from exportyard_entry where due_at > 0 and attempt = 1": 2}},
+	{"mark read", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.MarkRead(ctx, queue.ReadMark{Tenant: "acme", IDs: []string{"unknown", "two-outbox"}, UpTo: 2})
+		return err
+	}, map[string]int{"select count(*) from exportyard_entry where read_at is not null": 2}},
 	{"plan", func(ctx context.Context, s *sqlstore.Store) error {
 		f := queue.Finish{Tenant: "acme", Job: "unplanned", Fence: 1, Outcome: queue.Seal, Planned: planned(4)}
 		_, err := s.Finish(ctx, f, entriesOf("plan"))
@@ -140,6 +148,8 @@ func base(t testing.TB, s *sqlstore.Store, unplanned bool) {
 	t.Helper()
 	ctx := t.Context()
 	_, _, err := s.Create(ctx, draft("base"), nil)
+	require.NoError(t, err)
+	_, err = s.Update(ctx, queue.Update{}, append(entriesOf("one"), entriesOf("two")...))
 	require.NoError(t, err)
 	claim := func() {
 		got, err := s.Claim(ctx, queue.Claim{Worker: "w", Limit: 1, Lease: time.Hour})

@@ -51,6 +51,11 @@ func history(t *testing.T, p place, jobs, tenants int) {
 	run(`insert into exportyard_part (job, number, kind, payload_version, state, fence, row_count) select ord, 1, 'rows', 1, 'sealed', 1, 1 from exportyard_job`)
 	run(`insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, at)
 		select 'e' || seq, tenant, 'audit', seq, id, 'completed', actor, 1, seq from exportyard_job`)
+	// Each job has an event too. Most were delivered; two thirds were never read.
+	run(fmt.Sprintf(`insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, at, delivery, due_at, attempt, read_at)
+		select 'o' || seq, tenant, 'outbox', seq, id, case when seq %% 7 = 0 then 'canceled' else 'completed' end, actor, 1, seq,
+		case when seq > %[1]d - 400 then '' else 'delivered' end, case when seq > %[1]d - 200 then 1000 + seq else 0 end, 0,
+		case when seq %% 3 = 0 then seq end from exportyard_job`, jobs))
 	// What is active, all jobs of which were claimed before those that are ready.
 	run(`insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of, request_version,
 		state, reason_version, result_version, parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version,
@@ -185,6 +190,44 @@ var usesOfHistory = []struct {
 		require.Len(t, entries, 50)
 		return err
 	}},
+	{"claim outbox", func(t *testing.T, s *sqlstore.Store) error {
+		events, err := s.ClaimOutbox(t.Context(), queue.OutboxClaim{Limit: 50, Lease: time.Hour})
+		require.Len(t, events, 50)
+		require.NoError(t, s.SettleOutbox(t.Context(), queue.Settle{
+			Tenant: events[0].Entry.Tenant, Entry: events[0].Entry.ID, Attempt: 1, State: queue.Delivered,
+		}))
+		return err
+	}},
+	{"outbox age", func(t *testing.T, s *sqlstore.Store) error {
+		age, err := s.OutboxAge(t.Context())
+		require.Positive(t, age)
+		return err
+	}},
+	{"inbox of a tenant", reading(queue.InboxQuery{})},
+	{"inbox, second page", reading(queue.InboxQuery{After: queue.Cursor("t0", 50_000)})},
+	{"inbox of types", reading(queue.InboxQuery{Types: []string{"completed", "failed"}})},
+	{"inbox of a rare actor", reading(queue.InboxQuery{Actor: "bob"})},
+	{"inbox of an actor", reading(queue.InboxQuery{Actor: "ann", Types: []string{"completed", "failed"}, After: queue.Cursor("t0", 50_000)})},
+	{"unread of a tenant", reading(queue.InboxQuery{Unread: true})},
+	{"unread of an actor", reading(queue.InboxQuery{Actor: "ann", Types: []string{"completed", "failed"}, Unread: true})},
+	{"mark read", func(t *testing.T, s *sqlstore.Store) error {
+		n, err := s.MarkRead(t.Context(), queue.ReadMark{Tenant: "t0", Actor: "ann", IDs: []string{"o5", "o15"}})
+		require.Equal(t, 1, n)
+		return err
+	}},
+}
+
+// reading looks at an inbox and counts what is unread in it.
+func reading(q queue.InboxQuery) func(*testing.T, *sqlstore.Store) error {
+	return func(t *testing.T, s *sqlstore.Store) error {
+		q.Tenant = "t0"
+		events, _, err := s.Inbox(t.Context(), q)
+		require.NotEmpty(t, events)
+		require.NoError(t, err)
+		n, err := s.CountUnread(t.Context(), q)
+		require.Positive(t, n)
+		return err
+	}
 }
 
 func listing(q queue.ListQuery) func(*testing.T, *sqlstore.Store) error {
@@ -230,7 +273,7 @@ func checkPlan(t *testing.T, db *sql.DB, name string, s statement) {
 	var steps []string
 	plans[0].Plan.each(func(n node) {
 		steps = append(steps, strings.TrimSpace(fmt.Sprintf("%s %s %d", n.Type, n.Index, n.touched())))
-		if n.Type == "Seq Scan" || strings.Contains(n.Type, "Sort") && !few || n.touched() > mostTouched {
+		if n.Type == "Seq Scan" || strings.Contains(n.Type, "Sort") && !few && n.touched() > 1 || n.touched() > mostTouched {
 			t.Errorf("%s: %s of %s%s looks at %d rows, in %s", name, n.Type, n.Table, n.Index, n.touched(), s.query)
 		}
 	})

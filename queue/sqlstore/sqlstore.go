@@ -10,6 +10,7 @@ import (
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/lease"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/outbox"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
@@ -18,6 +19,8 @@ var (
 	_ queue.JobStore    = (*Store)(nil)
 	_ queue.EntryReader = (*Store)(nil)
 	_ queue.TxCreator   = (*Store)(nil)
+	_ queue.OutboxStore = (*Store)(nil)
+	_ queue.InboxStore  = (*Store)(nil)
 )
 
 // A Dialect says which database a store is on.
@@ -55,7 +58,11 @@ type Store struct {
 	db *txn.Database
 	// endings ends the leases that are to end at the same time in one transaction.
 	endings group.Group[lease.Ending, lease.Ended]
+	*events
 }
+
+// events are the methods of [queue.OutboxStore] and [queue.InboxStore].
+type events = outbox.Store
 
 // Open returns a store on the database. On SQLite it makes its tables or brings them
 // up to date; on PostgreSQL it checks that [Migrate] has. The pool must allow two
@@ -89,7 +96,8 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 	if o.LockWait < 0 {
 		return nil, errors.New("lock wait is negative")
 	}
-	s := &Store{db: txn.New(db, d, o.LockWait, o.Skew)}
+	database := txn.New(db, d, o.LockWait, o.Skew)
+	s := &Store{db: database, events: outbox.New(database)}
 	s.endings = group.Group[lease.Ending, lease.Ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
 	return s, nil
 }
