@@ -64,6 +64,8 @@ var rooms = []room{
 
 	{at: "export", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
+	{at: "export/notify", own: []string{"queue", "internal/backoff"}},
+
 	{at: "internal/architecture"},
 	{
 		at:    "internal/e2e/...",
