@@ -25,6 +25,7 @@ const (
 	xsync    = "golang.org/x/sync"
 	gocron   = "github.com/netresearch/go-cron"
 	gocloud  = "gocloud.dev"
+	gomail   = "github.com/wneessen/go-mail"
 	pgx      = "github.com/jackc/pgx/v5"
 	sqlite   = "modernc.org/sqlite"
 )
@@ -65,6 +66,7 @@ var rooms = []room{
 	{at: "export", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{at: "export/notify", own: []string{"queue", "internal/backoff"}},
+	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
 
 	{at: "internal/architecture"},
 	{

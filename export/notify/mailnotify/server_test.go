@@ -1,0 +1,199 @@
+package mailnotify_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/wneessen/go-mail"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A sent is a mail as the server took it.
+type sent struct {
+	from, to string
+	data     string
+	secure   bool
+}
+
+// A server is an SMTP server for tests. It offers STARTTLS if secure.
+type server struct {
+	net.Listener
+	secure *tls.Config
+	roots  *x509.CertPool
+	// answer may replace the answer to a line; "" leaves it, "hang up" ends the
+	// connection.
+	answer func(line string) string
+	// conns counts connections.
+	mu    sync.Mutex
+	conns int
+	mails []sent
+	all   sync.WaitGroup
+}
+
+func newServer(t testing.TB, secure bool, answer func(line string) string) *server {
+	t.Helper()
+	s, err := startServer(secure, answer)
+	require.NoError(t, err)
+	t.Cleanup(s.stop)
+	return s
+}
+
+// startServer is for examples, which have no test. The caller stops the server.
+func startServer(secure bool, answer func(line string) string) (*server, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Listener: l, answer: answer}
+	if secure {
+		web := httptest.NewTLSServer(nil) // for its certificate
+		web.Close()
+		s.secure = &tls.Config{Certificates: web.TLS.Certificates}
+		s.roots = x509.NewCertPool()
+		s.roots.AddCert(web.Certificate())
+	}
+	s.all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.mu.Lock()
+			s.conns++
+			s.mu.Unlock()
+			s.all.Go(func() { s.serve(conn) })
+		}
+	})
+	return s, nil
+}
+
+func (s *server) stop() {
+	s.Close()
+	s.all.Wait()
+}
+
+func (s *server) serve(conn net.Conn) {
+	defer func() { conn.Close() }()
+	in := bufio.NewReader(conn)
+	say := func(line string) { fmt.Fprintf(conn, "%s\r\n", line) }
+	say("220 mail.example ready")
+	var now sent
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		answer := ""
+		if s.answer != nil {
+			answer = s.answer(line)
+		}
+		verb := strings.ToUpper(strings.SplitN(line, " ", 2)[0])
+		switch {
+		case answer == "hang up":
+			return
+		case answer != "":
+			say(answer)
+		case verb == "EHLO" && s.secure != nil && !now.secure:
+			say("250-mail.example\r\n250 STARTTLS")
+		case verb == "EHLO":
+			say("250 mail.example")
+		case verb == "STARTTLS":
+			say("220 go ahead")
+			secured := tls.Server(conn, s.secure)
+			conn, in, now.secure = secured, bufio.NewReader(secured), true
+		case verb == "MAIL":
+			now.from = line
+			say("250 ok")
+		case verb == "RCPT":
+			now.to += line
+			say("250 ok")
+		case verb == "DATA":
+			say("354 go on")
+			data, err := readData(in)
+			if err != nil {
+				return
+			}
+			now.data = data
+			say(s.take(now))
+			now = sent{secure: now.secure}
+		case verb == "QUIT":
+			say("221 bye")
+			return
+		default: // RSET, NOOP
+			if verb == "RSET" {
+				now = sent{secure: now.secure}
+			}
+			say("250 ok")
+		}
+	}
+}
+
+// readData reads a mail up to the line with a full stop.
+func readData(in *bufio.Reader) (string, error) {
+	var b strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		if line == ".\r\n" {
+			return b.String(), nil
+		}
+		b.WriteString(strings.TrimPrefix(line, "."))
+	}
+}
+
+// take answers to the end of a mail.
+func (s *server) take(m sent) string {
+	if s.answer != nil {
+		if answer := s.answer("."); answer != "" {
+			return answer
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mails = append(s.mails, m)
+	return "250 taken"
+}
+
+func (s *server) got() []sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]sent(nil), s.mails...)
+}
+
+// client returns a client of the server.
+func (s *server) client(t testing.TB) *mail.Client {
+	t.Helper()
+	client, err := s.newClient()
+	require.NoError(t, err)
+	return client
+}
+
+func (s *server) newClient() (*mail.Client, error) {
+	host, port, err := net.SplitHostPort(s.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	if s.secure == nil {
+		return mail.NewClient(host, mail.WithPort(number), mail.WithHELO("host.example"), mail.WithTLSPolicy(mail.NoTLS))
+	}
+	return mail.NewClient(host, mail.WithPort(number), mail.WithHELO("host.example"), mail.WithTLSPolicy(mail.TLSMandatory),
+		mail.WithTLSConfig(&tls.Config{ServerName: "example.com", RootCAs: s.roots, MinVersion: tls.VersionTLS12}))
+}
