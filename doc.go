@@ -24,7 +24,10 @@
 //     as a module of its own. Suite: queuetest.
 //
 // [github.com/exportyard/exportyard/export] is the engine. It is the only room
-// that joins the other four, and the one that hosts call.
+// that joins the other four, and the one that hosts call. Beside it,
+// [github.com/exportyard/exportyard/export/notify] takes the events of its outbox to
+// webhooks, to people's inboxes and, by mailnotify, a module of its own, to their
+// mailboxes.
 //
 // # The way of an export
 //

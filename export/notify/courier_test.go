@@ -65,7 +65,7 @@ func TestR39_ChannelsEndApart(t *testing.T) {
 	clock := newClock()
 	store := memstore.New(&memstore.Options{Now: clock.now})
 	put(t, store, failed("e"))
-	var wrong error = errDown
+	wrong := errDown
 	good, bad := &fake{}, &fake{deliver: func(notify.Message) error { return wrong }}
 	refusing := &fake{deliver: func(notify.Message) error { return fmt.Errorf("%w: %w", notify.ErrGone, notify.ErrRefused) }}
 	var givenUp []string

@@ -36,7 +36,8 @@ func TestR36_NothingReachesThisHost(t *testing.T) {
 func TestR36_Rebinding(t *testing.T) {
 	t.Parallel()
 	var inside atomic.Int64
-	forbidden, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	forbidden, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan struct{})
 	go func() {

@@ -70,7 +70,7 @@ var rooms = []room{
 
 	{at: "internal/architecture"},
 	{
-		at:    "internal/e2e/...",
+		at: "internal/e2e/...",
 		tests: []string{
 			compress, parquet, gocloud, sqlite, pgx, "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2",
 			"github.com/standard-webhooks/standard-webhooks/libraries",

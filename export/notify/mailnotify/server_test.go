@@ -2,6 +2,7 @@ package mailnotify_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -51,7 +52,8 @@ func newServer(t testing.TB, secure bool, answer func(line string) string) *serv
 
 // startServer is for examples, which have no test. The caller stops the server.
 func startServer(secure bool, answer func(line string) string) (*server, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
