@@ -37,6 +37,10 @@
 //	webhook-timestamp: …         seconds since 1970 of this attempt
 //	webhook-signature: v1,… v1,… base64(HMAC-SHA256(secret, id.timestamp.body)), one for each secret
 //
+// The type is "exportyard." and the [Kind], the subject the job or the schedule. The data
+// holds tenant, actor, job, schedule, files, rows, bytes, expires_at, url, and error with
+// code, message, hint and retryable, each if there is one. Fields may be added later.
+//
 // While a secret is replaced the endpoint has two, and a receiver accepts either. Any
 // answer of 2xx is success. 408, 429 and 5xx are tried again, not before the time of a
 // Retry-After; so is a receiver that cannot be reached. 410 wraps [ErrGone], upon which

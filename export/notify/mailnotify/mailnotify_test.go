@@ -228,6 +228,42 @@ func TestR38_AnswersOfTheServer(t *testing.T) {
 	}
 }
 
+// A server that goes silent is left after the client's timeout, wherever that is, and one
+// whose login fails is tried again: the host can mend that.
+func TestR38_SilentServer(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"EHLO", "MAIL", "RCPT", "DATA", "."} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, false, func(line string) string {
+				if strings.HasPrefix(line, at) {
+					return "silence"
+				}
+				return ""
+			})
+			err := newMail(t, s.client(t, mail.WithTimeout(200*time.Millisecond)), nil, ann).Deliver(t.Context(), completed)
+			var retry *notify.RetryError
+			require.ErrorAs(t, err, &retry)
+			require.NotErrorIs(t, err, notify.ErrRefused)
+			require.Empty(t, retry.Reached)
+		})
+	}
+	s := newServer(t, false, func(line string) string {
+		switch {
+		case strings.HasPrefix(line, "EHLO"):
+			return "250-mail.example\r\n250 AUTH PLAIN"
+		case strings.HasPrefix(line, "AUTH"):
+			return "535 5.7.8 no"
+		}
+		return ""
+	})
+	client := s.client(t, mail.WithSMTPAuth(mail.SMTPAuthPlainNoEnc), mail.WithUsername("user"), mail.WithPassword("secret"))
+	err := newMail(t, client, nil, ann).Deliver(t.Context(), completed)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, notify.ErrRefused)
+	require.NotContains(t, err.Error(), "secret")
+}
+
 // The server took the mail; that it dies right after does not make it send again.
 func TestR38_TakenThenDead(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"net/http/httptest"
 	"strconv"
@@ -33,7 +34,7 @@ type server struct {
 	secure *tls.Config
 	roots  *x509.CertPool
 	// answer may replace the answer to a line; "" leaves it, "hang up" ends the
-	// connection.
+	// connection, and with "silence" nothing comes any more.
 	answer func(line string) string
 	// conns counts connections.
 	mu    sync.Mutex
@@ -104,6 +105,9 @@ func (s *server) serve(conn net.Conn) {
 		verb := strings.ToUpper(strings.SplitN(line, " ", 2)[0])
 		switch {
 		case answer == "hang up":
+			return
+		case answer == "silence":
+			_, _ = io.Copy(io.Discard, in)
 			return
 		case answer != "":
 			say(answer)
@@ -177,14 +181,14 @@ func (s *server) got() []sent {
 }
 
 // client returns a client of the server.
-func (s *server) client(t testing.TB) *mail.Client {
+func (s *server) client(t testing.TB, opts ...mail.Option) *mail.Client {
 	t.Helper()
-	client, err := s.newClient()
+	client, err := s.newClient(opts...)
 	require.NoError(t, err)
 	return client
 }
 
-func (s *server) newClient() (*mail.Client, error) {
+func (s *server) newClient(opts ...mail.Option) (*mail.Client, error) {
 	host, port, err := net.SplitHostPort(s.Addr().String())
 	if err != nil {
 		return nil, err
@@ -193,9 +197,10 @@ func (s *server) newClient() (*mail.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.secure == nil {
-		return mail.NewClient(host, mail.WithPort(number), mail.WithHELO("host.example"), mail.WithTLSPolicy(mail.NoTLS))
+	all := []mail.Option{mail.WithPort(number), mail.WithHELO("host.example"), mail.WithTLSPolicy(mail.NoTLS)}
+	if s.secure != nil {
+		all = append(all, mail.WithTLSPolicy(mail.TLSMandatory),
+			mail.WithTLSConfig(&tls.Config{ServerName: "example.com", RootCAs: s.roots, MinVersion: tls.VersionTLS12}))
 	}
-	return mail.NewClient(host, mail.WithPort(number), mail.WithHELO("host.example"), mail.WithTLSPolicy(mail.TLSMandatory),
-		mail.WithTLSConfig(&tls.Config{ServerName: "example.com", RootCAs: s.roots, MinVersion: tls.VersionTLS12}))
+	return mail.NewClient(host, append(all, opts...)...)
 }
