@@ -40,6 +40,7 @@ type server struct {
 	mu    sync.Mutex
 	conns int
 	mails []sent
+	open  []net.Conn
 	all   sync.WaitGroup
 }
 
@@ -74,6 +75,7 @@ func startServer(secure bool, answer func(line string) string) (*server, error) 
 			}
 			s.mu.Lock()
 			s.conns++
+			s.open = append(s.open, conn)
 			s.mu.Unlock()
 			s.all.Go(func() { s.serve(conn) })
 		}
@@ -81,8 +83,14 @@ func startServer(secure bool, answer func(line string) string) (*server, error) 
 	return s, nil
 }
 
+// stop also ends connections that clients have left without a word.
 func (s *server) stop() {
 	s.Close()
+	s.mu.Lock()
+	for _, conn := range s.open {
+		conn.Close()
+	}
+	s.mu.Unlock()
 	s.all.Wait()
 }
 
