@@ -57,6 +57,6 @@
 //
 // # Testing
 //
-// queuetest.Run and, for schedules, queuetest.RunSchedules hold the rules of this page
-// as tests. Their harness can move the store's clock.
+// queuetest.Run holds the rules of this page as tests. Its harness can move the
+// store's clock.
 package queue

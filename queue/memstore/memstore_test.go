@@ -9,18 +9,11 @@ import (
 	"github.com/exportyard/exportyard/queue/queuetest"
 )
 
-func harness(*testing.T) queuetest.Harness {
-	var ahead atomic.Int64
-	store := memstore.New(&memstore.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
-	return queuetest.Harness{Store: store, Schedules: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) }}
-}
-
 func TestR14_Conformance(t *testing.T) {
 	t.Parallel()
-	queuetest.Run(t, harness)
-}
-
-func TestR14_ConformanceOfSchedules(t *testing.T) {
-	t.Parallel()
-	queuetest.RunSchedules(t, harness)
+	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
+		var ahead atomic.Int64
+		store := memstore.New(&memstore.Options{Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+		return queuetest.Harness{Store: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) }}
+	})
 }

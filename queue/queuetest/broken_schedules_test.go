@@ -376,7 +376,7 @@ func scheduleHarness(damage func(*misplanned)) queuetest.Harness {
 	}}))
 	damage(m)
 	return queuetest.Harness{
-		Store: m, Schedules: m, Entries: m,
+		Store: m, Entries: m,
 		Advance: func(d time.Duration) {
 			mu.Lock()
 			defer mu.Unlock()

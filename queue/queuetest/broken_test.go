@@ -595,6 +595,16 @@ func TestR14_GoodStoreIsNotComplainedOf(t *testing.T) {
 	}
 }
 
+// What a store is not is no fault of it.
+func TestR14_PlainStoreIsNotComplainedOf(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{"ScheduleAsMade", "OutboxGivesEachEvent", "InboxNewestFirst", "InboxIsNotDelivery"} {
+		h := harness(func(*broken) {})
+		h.Store = struct{ queue.JobStore }{h.Store}
+		require.Empty(t, queuetest.Check(t, rule, h), rule)
+	}
+}
+
 func TestR14_EnoughRulesWithReasons(t *testing.T) {
 	t.Parallel()
 	reasons := queuetest.Reasons()

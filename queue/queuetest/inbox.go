@@ -8,14 +8,7 @@ import (
 	"github.com/exportyard/exportyard/queue"
 )
 
-// inbox returns the store's inboxes; without them the rule does not hold for it.
-func (s *site) inbox() queue.InboxStore {
-	i, ok := s.Store.(queue.InboxStore)
-	if !ok {
-		s.Skip("the store has no inboxes")
-	}
-	return i
-}
+func (s *site) inbox() queue.InboxStore { return as[queue.InboxStore](s) }
 
 // inboxPages reads the whole of what the query selects, page by page.
 func (s *site) inboxPages(q queue.InboxQuery) []queue.InboxEvent {
@@ -136,6 +129,10 @@ var inboxRules = []rule{
 		equal(s, s.unread(queue.InboxQuery{Tenant: tenant, Limit: 3}), 3, "the count with a limit")
 		equal(s, s.unread(queue.InboxQuery{Tenant: "globex"}), 0, "another tenant's count")
 	}},
+}
+
+// apartRules hold for stores that are both.
+var apartRules = []rule{
 	{"InboxIsNotDelivery", "reading an event does not settle it, and settling it does not read it", func(s *site) {
 		e := s.event("t")
 		s.markRead(queue.ReadMark{Tenant: tenant, IDs: []string{e.ID}})

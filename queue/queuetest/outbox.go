@@ -9,14 +9,7 @@ import (
 	"github.com/exportyard/exportyard/queue"
 )
 
-// outbox returns the store's outbox; without one the rule does not hold for it.
-func (s *site) outbox() queue.OutboxStore {
-	o, ok := s.Store.(queue.OutboxStore)
-	if !ok {
-		s.Skip("the store has no outbox to deliver from")
-	}
-	return o
-}
+func (s *site) outbox() queue.OutboxStore { return as[queue.OutboxStore](s) }
 
 // event appends an event of this type for ann and returns it as it was stored.
 func (s *site) event(what string) queue.Entry {
@@ -80,12 +73,10 @@ var outboxRules = []rule{
 		equal(s, eventIDs(s.claimOutbox(10)), []string{}, "what a second claim got")
 	}},
 	{"OutboxOnlyEvents", "entries of the audit log are not given out", func(s *site) {
-		s.outbox()
 		s.create(s.draft(), s.entry(""))
 		equal(s, eventIDs(s.claimOutbox(10)), []string{}, "the claim")
 	}},
 	{"OutboxOfAllTenants", "events of all tenants are given out in order of their time, at most Limit", func(s *site) {
-		s.outbox()
 		var want []string
 		for i := range 5 {
 			want = append(want, s.eventOf(queue.Entry{Tenant: fmt.Sprint("tenant-", 5-i), Type: "t"}).ID)
@@ -173,7 +164,6 @@ var outboxRules = []rule{
 		equal(s, age(), time.Hour, "the age of the second")
 	}},
 	{"R39_OutboxRace", "of many couriers exactly one gets each event", func(s *site) {
-		s.outbox()
 		const events, couriers = 40, 8
 		for range events {
 			s.event("t")
@@ -202,7 +192,6 @@ var outboxRules = []rule{
 		}
 	}},
 	{"OutboxIsKept", "a store that keeps its jobs keeps how far its events are", func(s *site) {
-		s.outbox()
 		if s.Reopen == nil {
 			return
 		}

@@ -1,5 +1,5 @@
-// Package queuetest holds the rules of [queue.JobStore] as tests, for whoever
-// writes a store. It needs the standard library only.
+// Package queuetest holds the rules of [queue.JobStore], and of what a store may be beside
+// it, as tests for whoever writes a store. It needs the standard library only.
 //
 // A store's own test is short:
 //
@@ -14,6 +14,7 @@ package queuetest
 
 import (
 	"database/sql"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -23,11 +24,9 @@ import (
 
 // A Harness is a new, empty store and what the rules need to test it.
 type Harness struct {
-	// Store is what is tested, also as a [queue.OutboxStore] and as a
-	// [queue.InboxStore] if it is one.
+	// Store is what is tested, also as a [queue.ScheduleStore], a [queue.OutboxStore] and
+	// a [queue.InboxStore] if it is one.
 	Store queue.JobStore
-	// Schedules is what [RunSchedules] tests: Store, if it keeps schedules too.
-	Schedules queue.ScheduleStore
 	// Entries reads what the store appended.
 	Entries queue.EntryReader
 	// Advance moves the store's clock forward. Between two calls the clock may
@@ -35,7 +34,6 @@ type Harness struct {
 	Advance func(d time.Duration)
 	// Reopen returns the store as it is after its process has ended and another
 	// has begun, on the same data. Default: nil, for a store that keeps nothing.
-	// What it returns keeps schedules too when Schedules is set.
 	Reopen func(t testing.TB) (queue.JobStore, queue.EntryReader)
 	// Host is the database of a store that is a [queue.TxCreator], as its host uses it;
 	// the rules make the table host_note in it. Default: nil, for a store that is none.
@@ -58,31 +56,42 @@ func rules() []rule {
 	return slices.Concat(
 		createRules, idempotencyRules, tenantRules, listRules, entryRules, stateRules, pairRules(),
 		claimRules, suspectRules, leaseRules, finishRules, planRules, dueRules, raceRules, keepRules, hostRules,
-		outboxRules, inboxRules,
+		only[queue.ScheduleStore](scheduleRules()),
+		only[queue.OutboxStore](outboxRules),
+		only[queue.InboxStore](inboxRules),
+		only[queue.OutboxStore](only[queue.InboxStore](apartRules)),
 	)
 }
 
-// Run tests a store against every rule, each on a harness of its own.
+// only returns the rules as ones that are skipped for a store that is no T.
+func only[T any](rules []rule) []rule {
+	bound := slices.Clone(rules)
+	for i, r := range rules {
+		bound[i].check = func(s *site) {
+			if _, ok := s.Store.(T); !ok {
+				s.Skipf("the store is no %v", reflect.TypeFor[T]())
+			}
+			r.check(s)
+		}
+	}
+	return bound
+}
+
+// as returns the store as a T, which it must be, also when it was reopened.
+func as[T any](s *site) T {
+	s.Helper()
+	store, ok := s.Store.(T)
+	if !ok {
+		s.Fatalf("the store is no %v", reflect.TypeFor[T]())
+	}
+	return store
+}
+
+// Run tests a store against every rule, each on a harness of its own. The rules of what
+// the store is not are skipped.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
-	run(t, rules(), open)
-}
-
-// RunSchedules tests a store that keeps schedules against the rules for these.
-func RunSchedules(t *testing.T, open func(t *testing.T) Harness) {
-	t.Helper()
-	run(t, scheduleRules(), func(t *testing.T) Harness {
-		h := open(t)
-		if h.Schedules == nil {
-			t.Fatal("the harness needs Schedules")
-		}
-		return h
-	})
-}
-
-func run(t *testing.T, rules []rule, open func(t *testing.T) Harness) {
-	t.Helper()
-	for _, r := range rules {
+	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
 			h := open(t)

@@ -16,6 +16,8 @@ func scheduleRules() []rule {
 	return slices.Concat(standingRules, changeRules, tickRules, runRules, dueScheduleRules, scheduleKeepRules)
 }
 
+func (s *site) schedules() queue.ScheduleStore { return as[queue.ScheduleStore](s) }
+
 // order is a schedule whose first tick is now.
 func (s *site) order(with ...func(*queue.Schedule)) queue.Schedule {
 	n := queue.Schedule{ID: s.id("schedule"), Tenant: tenant, Owner: "ann", Settings: text("settings"), NextTick: s.now()}
@@ -29,14 +31,14 @@ func (s *site) order(with ...func(*queue.Schedule)) queue.Schedule {
 func (s *site) now() time.Time {
 	s.Helper()
 	id := s.id("clock")
-	c, _, err := s.Schedules.CreateSchedule(s.ctx, queue.Schedule{ID: id, Tenant: "clock"}, nil)
+	c, _, err := s.schedules().CreateSchedule(s.ctx, queue.Schedule{ID: id, Tenant: "clock"}, nil)
 	s.noError(err, "create a schedule")
 	return c.CreatedAt
 }
 
 func (s *site) stand(n queue.Schedule, entries ...queue.Entry) queue.Schedule {
 	s.Helper()
-	got, existing, err := s.Schedules.CreateSchedule(s.ctx, n, entries)
+	got, existing, err := s.schedules().CreateSchedule(s.ctx, n, entries)
 	s.noError(err, "create a schedule")
 	if existing {
 		s.Fatalf("create of schedule %s found an existing one", n.ID)
@@ -66,7 +68,7 @@ func (s *site) tick(of queue.Schedule, with ...func(*queue.Tick)) queue.Tick {
 
 func (s *site) take(t queue.Tick, entries ...queue.Entry) (queue.Schedule, queue.Run) {
 	s.Helper()
-	after, run, err := s.Schedules.TakeTick(s.ctx, t, entries)
+	after, run, err := s.schedules().TakeTick(s.ctx, t, entries)
 	s.noError(err, "take a tick")
 	return after, run
 }
@@ -78,7 +80,7 @@ func manual(at time.Time) func(*queue.Tick) {
 
 func (s *site) changed(of queue.Schedule, e queue.ScheduleEvent, with ...func(*queue.ScheduleChange)) queue.Schedule {
 	s.Helper()
-	got, err := s.Schedules.ChangeSchedule(s.ctx, changeOf(of, e, with...), nil)
+	got, err := s.schedules().ChangeSchedule(s.ctx, changeOf(of, e, with...), nil)
 	s.noError(err, "change a schedule with "+string(e))
 	return got
 }
@@ -108,21 +110,21 @@ func endOf(r queue.Run) queue.RunEnd {
 
 func (s *site) end(r queue.Run, entries ...queue.Entry) (queue.Schedule, queue.Run) {
 	s.Helper()
-	after, run, err := s.Schedules.EndRun(s.ctx, endOf(r), entries)
+	after, run, err := s.schedules().EndRun(s.ctx, endOf(r), entries)
 	s.noError(err, "end a run")
 	return after, run
 }
 
 func (s *site) schedule(of queue.Schedule) queue.Schedule {
 	s.Helper()
-	got, err := s.Schedules.GetSchedule(s.ctx, of.Tenant, of.ID)
+	got, err := s.schedules().GetSchedule(s.ctx, of.Tenant, of.ID)
 	s.noError(err, "get a schedule")
 	return got
 }
 
 func (s *site) runs(of queue.Schedule) []queue.Run {
 	s.Helper()
-	runs, err := s.Schedules.Runs(s.ctx, of.Tenant, of.ID, 0, 1000)
+	runs, err := s.schedules().Runs(s.ctx, of.Tenant, of.ID, 0, 1000)
 	s.noError(err, "runs")
 	return runs
 }
@@ -130,7 +132,7 @@ func (s *site) runs(of queue.Schedule) []queue.Run {
 // dueSchedules returns the due things of a kind.
 func (s *site) dueSchedules(kind queue.DueKind) []queue.DueSchedule {
 	s.Helper()
-	due, err := s.Schedules.DueSchedules(s.ctx, 1000)
+	due, err := s.schedules().DueSchedules(s.ctx, 1000)
 	s.noError(err, "due schedules")
 	return slices.DeleteFunc(due, func(d queue.DueSchedule) bool { return d.Kind != kind })
 }
@@ -201,7 +203,7 @@ var standingRules = []rule{
 		removed := s.changed(s.ticking(), queue.RemoveSchedule)
 		for _, of := range []queue.Schedule{first, removed} {
 			was := s.standing(of)
-			got, existing, err := s.Schedules.CreateSchedule(s.ctx, s.order(func(n *queue.Schedule) { n.ID, n.Owner = of.ID, "bob" }), []queue.Entry{s.entry("")})
+			got, existing, err := s.schedules().CreateSchedule(s.ctx, s.order(func(n *queue.Schedule) { n.ID, n.Owner = of.ID, "bob" }), []queue.Entry{s.entry("")})
 			s.noError(err, "create a schedule")
 			equal(s, existing, true, "existing")
 			s.sameSchedule(got, of, "the schedule")
@@ -216,7 +218,7 @@ var standingRules = []rule{
 			entries[i] = s.entry("")
 		}
 		together(len(entries), func(i int) {
-			_, existing, err := s.Schedules.CreateSchedule(s.ctx, n, entries[i:i+1])
+			_, existing, err := s.schedules().CreateSchedule(s.ctx, n, entries[i:i+1])
 			if err != nil {
 				s.Errorf("create a schedule: %v", err)
 			}
@@ -235,18 +237,18 @@ var standingRules = []rule{
 		equal(s, s.schedule(theirs).Owner, "eve", "the owner")
 		equal(s, len(s.runs(theirs)), 0, "the number of their runs")
 		for _, missing := range []string{"none", ""} {
-			_, err := s.Schedules.GetSchedule(s.ctx, missing, mine.ID)
+			_, err := s.schedules().GetSchedule(s.ctx, missing, mine.ID)
 			s.wantError(err, queue.ErrNotFound, "get a schedule")
-			_, err = s.Schedules.Runs(s.ctx, missing, mine.ID, 0, 10)
+			_, err = s.schedules().Runs(s.ctx, missing, mine.ID, 0, 10)
 			s.wantError(err, queue.ErrNotFound, "runs")
-			_, err = s.Schedules.ChangeSchedule(s.ctx, changeOf(queue.Schedule{ID: mine.ID, Tenant: missing, Version: 2}, queue.PauseSchedule), nil)
+			_, err = s.schedules().ChangeSchedule(s.ctx, changeOf(queue.Schedule{ID: mine.ID, Tenant: missing, Version: 2}, queue.PauseSchedule), nil)
 			s.wantError(err, queue.ErrNotFound, "change a schedule")
-			_, _, err = s.Schedules.TakeTick(s.ctx, s.tick(mine, func(t *queue.Tick) { t.Tenant = missing }), nil)
+			_, _, err = s.schedules().TakeTick(s.ctx, s.tick(mine, func(t *queue.Tick) { t.Tenant = missing }), nil)
 			s.wantError(err, queue.ErrNotFound, "take a tick")
-			_, _, err = s.Schedules.EndRun(s.ctx, queue.RunEnd{Tenant: missing, Schedule: mine.ID, Number: 1}, nil)
+			_, _, err = s.schedules().EndRun(s.ctx, queue.RunEnd{Tenant: missing, Schedule: mine.ID, Number: 1}, nil)
 			s.wantError(err, queue.ErrNotFound, "end a run")
 		}
-		_, _, err := s.Schedules.EndRun(s.ctx, queue.RunEnd{Tenant: "other", Schedule: mine.ID, Number: 1}, nil)
+		_, _, err := s.schedules().EndRun(s.ctx, queue.RunEnd{Tenant: "other", Schedule: mine.ID, Number: 1}, nil)
 		s.wantError(err, queue.ErrNotFound, "end a run that they do not have")
 	}},
 	{"SchedulesAreListed", "a tenant's schedules come in order of ID, in pages, without those that were removed", func(s *site) {
@@ -260,7 +262,7 @@ var standingRules = []rule{
 		var got []string
 		after := ""
 		for range made {
-			page, err := s.Schedules.Schedules(s.ctx, tenant, after, 2)
+			page, err := s.schedules().Schedules(s.ctx, tenant, after, 2)
 			s.noError(err, "schedules")
 			for _, one := range page {
 				s.sameSchedule(one, s.schedule(one), "a listed schedule")
@@ -268,7 +270,7 @@ var standingRules = []rule{
 			}
 		}
 		equal(s, got, []string{"Z", "a", "a2", "b", "ä"}, "the list")
-		none, err := s.Schedules.Schedules(s.ctx, tenant, "", 0)
+		none, err := s.schedules().Schedules(s.ctx, tenant, "", 0)
 		s.noError(err, "schedules")
 		equal(s, len(none), 0, "the size of a page of none")
 	}},
@@ -292,15 +294,15 @@ var changeRules = []rule{
 		equal(s, paused.State, queue.SchedulePaused, "the state")
 		equal(s, paused.Reason, text("reason"), "the reason")
 		equal(s, len(s.dueSchedules(queue.DueTick)), 0, "the number of ticks that are due")
-		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(first, func(t *queue.Tick) { t.Version = paused.Version }), nil)
+		_, _, err := s.schedules().TakeTick(s.ctx, s.tick(first, func(t *queue.Tick) { t.Version = paused.Version }), nil)
 		s.wantError(err, queue.ErrBadTransition, "tick of a paused schedule")
-		_, err = s.Schedules.ChangeSchedule(s.ctx, changeOf(paused, queue.PauseSchedule), nil)
+		_, err = s.schedules().ChangeSchedule(s.ctx, changeOf(paused, queue.PauseSchedule), nil)
 		s.wantError(err, queue.ErrBadTransition, "a second pause")
 		resumed := s.changed(paused, queue.ResumeSchedule, func(c *queue.ScheduleChange) { c.NextTick = first.NextTick })
 		first.Version = 3
 		s.sameSchedule(resumed, first, "the resumed schedule")
 		equal(s, scheduleIDs(s.dueSchedules(queue.DueTick)), []string{first.ID}, "the list of ticks that are due")
-		_, err = s.Schedules.ChangeSchedule(s.ctx, changeOf(resumed, queue.ResumeSchedule), nil)
+		_, err = s.schedules().ChangeSchedule(s.ctx, changeOf(resumed, queue.ResumeSchedule), nil)
 		s.wantError(err, queue.ErrBadTransition, "a second resumption")
 	}},
 	{"RemovedScheduleIsGone", "a removed schedule does nothing any more; it and its runs can be looked up", func(s *site) {
@@ -312,10 +314,10 @@ var changeRules = []rule{
 		s.Advance(2 * between)
 		equal(s, len(s.dueSchedules(queue.DueTick)), 0, "the number of ticks that are due")
 		for _, e := range []queue.ScheduleEvent{queue.EditSchedule, queue.PauseSchedule, queue.ResumeSchedule, queue.RemoveSchedule} {
-			_, err := s.Schedules.ChangeSchedule(s.ctx, changeOf(gone, e), nil)
+			_, err := s.schedules().ChangeSchedule(s.ctx, changeOf(gone, e), nil)
 			s.wantError(err, queue.ErrBadTransition, string(e)+" of a removed schedule")
 		}
-		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(gone, manual(of.Now)), nil)
+		_, _, err := s.schedules().TakeTick(s.ctx, s.tick(gone, manual(of.Now)), nil)
 		s.wantError(err, queue.ErrBadTransition, "run of a removed schedule")
 		// The job goes on, and its end is recorded.
 		s.update(queue.Job{Tenant: tenant, ID: run.Job}, queue.Fail)
@@ -327,11 +329,11 @@ var changeRules = []rule{
 		s.changed(old, queue.EditSchedule, func(c *queue.ScheduleChange) { c.Owner = "bob" })
 		was := s.standing(old)
 		for _, e := range []queue.ScheduleEvent{queue.EditSchedule, queue.PauseSchedule, queue.RemoveSchedule} {
-			_, err := s.Schedules.ChangeSchedule(s.ctx, changeOf(old, e), []queue.Entry{s.entry("")})
+			_, err := s.schedules().ChangeSchedule(s.ctx, changeOf(old, e), []queue.Entry{s.entry("")})
 			s.wantError(err, queue.ErrStale, string(e))
 		}
 		for _, with := range []func(*queue.Tick){func(*queue.Tick) {}, manual(old.Now)} {
-			_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(old, with), []queue.Entry{s.entry("")})
+			_, _, err := s.schedules().TakeTick(s.ctx, s.tick(old, with), []queue.Entry{s.entry("")})
 			s.wantError(err, queue.ErrStale, "tick")
 		}
 		s.asItWas(was, "a stale change")
@@ -346,7 +348,7 @@ var changeRules = []rule{
 			}
 			before := len(s.written())
 			together(len(entries), func(i int) {
-				_, errs[i] = s.Schedules.ChangeSchedule(s.ctx, changeOf(of, queue.EditSchedule, func(c *queue.ScheduleChange) { c.Owner = entries[i].ID }), entries[i:i+1])
+				_, errs[i] = s.schedules().ChangeSchedule(s.ctx, changeOf(of, queue.EditSchedule, func(c *queue.ScheduleChange) { c.Owner = entries[i].ID }), entries[i:i+1])
 			})
 			winner := s.onlyWinner(errs)
 			equal(s, s.schedule(of).Owner, entries[winner].ID, "the owner")
@@ -365,7 +367,7 @@ var changeRules = []rule{
 		}
 		of := s.order()
 		of = s.stand(of, entry("", true), entry(string(queue.SchedulePaused), false))
-		of, err := s.Schedules.ChangeSchedule(s.ctx, changeOf(of, queue.PauseSchedule), []queue.Entry{entry(string(queue.SchedulePaused), true), entry(string(queue.RunStarted), false)})
+		of, err := s.schedules().ChangeSchedule(s.ctx, changeOf(of, queue.PauseSchedule), []queue.Entry{entry(string(queue.SchedulePaused), true), entry(string(queue.RunStarted), false)})
 		s.noError(err, "pause")
 		of, run := s.take(s.tick(of, manual(of.Now)), entry(string(queue.SchedulePaused), false), entry(string(queue.RunSkipped), false), entry(string(queue.RunStarted), true), entry("", true))
 		s.update(queue.Job{Tenant: tenant, ID: run.Job}, queue.Cancel)
@@ -433,19 +435,19 @@ var scheduleKeepRules = []rule{
 		defer cancel()
 		n := s.order()
 		errs := map[string]error{}
-		_, _, errs["create"] = s.Schedules.CreateSchedule(over, n, []queue.Entry{s.entry("")})
-		_, errs["change"] = s.Schedules.ChangeSchedule(over, changeOf(of, queue.PauseSchedule), []queue.Entry{s.entry("")})
-		_, errs["get"] = s.Schedules.GetSchedule(over, tenant, of.ID)
-		_, errs["list"] = s.Schedules.Schedules(over, tenant, "", 10)
-		_, errs["due"] = s.Schedules.DueSchedules(over, 10)
-		_, _, errs["take"] = s.Schedules.TakeTick(over, s.tick(of, manual(of.Now)), []queue.Entry{s.entry("")})
-		_, _, errs["end"] = s.Schedules.EndRun(over, endOf(run), []queue.Entry{s.entry("")})
-		_, errs["runs"] = s.Schedules.Runs(over, tenant, of.ID, 0, 10)
+		_, _, errs["create"] = s.schedules().CreateSchedule(over, n, []queue.Entry{s.entry("")})
+		_, errs["change"] = s.schedules().ChangeSchedule(over, changeOf(of, queue.PauseSchedule), []queue.Entry{s.entry("")})
+		_, errs["get"] = s.schedules().GetSchedule(over, tenant, of.ID)
+		_, errs["list"] = s.schedules().Schedules(over, tenant, "", 10)
+		_, errs["due"] = s.schedules().DueSchedules(over, 10)
+		_, _, errs["take"] = s.schedules().TakeTick(over, s.tick(of, manual(of.Now)), []queue.Entry{s.entry("")})
+		_, _, errs["end"] = s.schedules().EndRun(over, endOf(run), []queue.Entry{s.entry("")})
+		_, errs["runs"] = s.schedules().Runs(over, tenant, of.ID, 0, 10)
 		for method, err := range errs {
 			s.wantError(err, over.Err(), method)
 		}
 		s.asItWas(was, "a canceled method")
-		_, err := s.Schedules.GetSchedule(s.ctx, tenant, n.ID)
+		_, err := s.schedules().GetSchedule(s.ctx, tenant, n.ID)
 		s.wantError(err, queue.ErrNotFound, "get of the schedule that was not created")
 	}},
 	{"ReopenedSchedulesAreTheSame", "what was answered is there after the process ended: schedules and runs", func(s *site) {
@@ -454,12 +456,7 @@ var scheduleKeepRules = []rule{
 		}
 		of, run := s.failedRun(s.ticking())
 		was := s.standing(of)
-		store, entries := s.Reopen(s.TB)
-		schedules, ok := store.(queue.ScheduleStore)
-		if !ok {
-			s.Fatalf("what was reopened keeps no schedules")
-		}
-		s.Store, s.Entries, s.Schedules = store, entries, schedules
+		s.Store, s.Entries = s.Reopen(s.TB)
 		s.asItWas(was, "a restart")
 		s.end(run)
 		s.Advance(2 * between)

@@ -36,7 +36,7 @@ var tickRules = []rule{
 				ticks[i], entries[i] = s.tick(of), s.entry("")
 			}
 			before := len(s.written())
-			together(len(ticks), func(i int) { _, _, errs[i] = s.Schedules.TakeTick(s.ctx, ticks[i], entries[i:i+1]) })
+			together(len(ticks), func(i int) { _, _, errs[i] = s.schedules().TakeTick(s.ctx, ticks[i], entries[i:i+1]) })
 			winner := s.onlyWinner(errs)
 			equal(s, s.written()[before:], []string{entries[winner].ID}, "the list of entries")
 			runs := s.runs(of)
@@ -54,7 +54,7 @@ var tickRules = []rule{
 		of := s.ticking(func(n *queue.Schedule) { n.NextTick, n.DueAt = n.NextTick.Add(time.Hour), n.NextTick.Add(2*time.Hour) })
 		was := s.standing(of)
 		s.Advance(time.Hour + time.Minute)
-		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(of), []queue.Entry{s.entry("")})
+		_, _, err := s.schedules().TakeTick(s.ctx, s.tick(of), []queue.Entry{s.entry("")})
 		s.wantError(err, queue.ErrBadTransition, "tick")
 		s.asItWas(was, "a tick that is not due")
 		s.Advance(time.Hour)
@@ -70,13 +70,13 @@ var tickRules = []rule{
 			"another tenant's":    func(t *queue.Tick) { t.Job.Tenant = "other" },
 			"an outcome too soon": func(t *queue.Tick) { t.Outcome = queue.RunCompleted },
 		} {
-			_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(of, with), []queue.Entry{s.entry("")})
+			_, _, err := s.schedules().TakeTick(s.ctx, s.tick(of, with), []queue.Entry{s.entry("")})
 			s.wantError(err, queue.ErrBadTransition, name)
 		}
 		s.asItWas(was, "a tick that does not fit")
 		taken, _ := s.take(s.tick(of))
 		back := s.changed(taken, queue.EditSchedule, func(c *queue.ScheduleChange) { c.NextTick, c.DueAt = of.NextTick, of.DueAt })
-		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(back), nil)
+		_, _, err := s.schedules().TakeTick(s.ctx, s.tick(back), nil)
 		s.wantError(err, queue.ErrBadTransition, "a tick that was taken before")
 	}},
 	{"B11_MissedTicksAreMadeUpForOnce", "one run stands for all ticks that were missed, and says since when", func(s *site) {
@@ -117,7 +117,7 @@ var tickRules = []rule{
 			}
 			together(len(runs), func(i int) {
 				var err error
-				if _, runs[i], err = s.Schedules.TakeTick(s.ctx, ticks[i], nil); err != nil {
+				if _, runs[i], err = s.schedules().TakeTick(s.ctx, ticks[i], nil); err != nil {
 					s.Errorf("take a tick: %v", err)
 				}
 			})
@@ -150,7 +150,7 @@ var tickRules = []rule{
 	{"B7_RunNowConflicts", "a run by hand whose slot is taken names the job and writes nothing", func(s *site) {
 		busy, of := s.pending(), s.ticking()
 		was := s.standing(of)
-		_, _, err := s.Schedules.TakeTick(s.ctx, s.tick(of, manual(of.Now), func(t *queue.Tick) { t.Job.Slot = busy.Slot }), []queue.Entry{s.entry("")})
+		_, _, err := s.schedules().TakeTick(s.ctx, s.tick(of, manual(of.Now), func(t *queue.Tick) { t.Job.Slot = busy.Slot }), []queue.Entry{s.entry("")})
 		var conflict *queue.ConflictError
 		if !errors.As(err, &conflict) || conflict.Active.ID != busy.ID {
 			s.Fatalf("the error is %v, want a conflict with job %s", err, busy.ID)
@@ -163,12 +163,12 @@ var tickRules = []rule{
 		_, err := s.Store.Update(s.ctx, queue.Update{Tenant: tenant}, []queue.Entry{e})
 		s.noError(err, "append an entry")
 		was := s.standing(of)
-		if _, _, err := s.Schedules.TakeTick(s.ctx, s.tick(of, func(t *queue.Tick) { t.Job.ID = old.ID }), []queue.Entry{s.entry("")}); err == nil {
+		if _, _, err := s.schedules().TakeTick(s.ctx, s.tick(of, func(t *queue.Tick) { t.Job.ID = old.ID }), []queue.Entry{s.entry("")}); err == nil {
 			s.Fatalf("a second job %s was stored", old.ID)
 		}
 		s.asItWas(was, "a tick without its job")
 		for _, outcome := range []queue.RunOutcome{queue.RunStarted, queue.RunRefused} {
-			if _, _, err := s.Schedules.TakeTick(s.ctx, s.tick(of, func(t *queue.Tick) { t.Outcome = outcome }), []queue.Entry{s.entry(""), e}); err == nil {
+			if _, _, err := s.schedules().TakeTick(s.ctx, s.tick(of, func(t *queue.Tick) { t.Outcome = outcome }), []queue.Entry{s.entry(""), e}); err == nil {
 				s.Fatalf("a second entry %s was stored", e.ID)
 			}
 		}
@@ -193,7 +193,7 @@ var runRules = []rule{
 		}{{queue.Fail, queue.RunFailed}, {queue.Cancel, queue.RunCanceled}, {queue.Complete, queue.RunCompleted}} {
 			taken, run := s.take(s.tick(of, manual(of.Now)))
 			was := s.standing(of)
-			_, _, err := s.Schedules.EndRun(s.ctx, endOf(run), []queue.Entry{s.entry("")})
+			_, _, err := s.schedules().EndRun(s.ctx, endOf(run), []queue.Entry{s.entry("")})
 			s.wantError(err, queue.ErrBadTransition, "end of a run whose job is active")
 			s.asItWas(was, "an end too soon")
 			j := queue.Job{Tenant: tenant, ID: run.Job}
@@ -212,7 +212,7 @@ var runRules = []rule{
 			s.sameSchedule(s.schedule(of), after, "the schedule")
 			equal(s, after.Version, taken.Version+map[queue.Event]int64{queue.Fail: 1, queue.Complete: 1}[end.event], "the version")
 			was = s.standing(of)
-			_, _, err = s.Schedules.EndRun(s.ctx, endOf(run), []queue.Entry{s.entry("")})
+			_, _, err = s.schedules().EndRun(s.ctx, endOf(run), []queue.Entry{s.entry("")})
 			s.wantError(err, queue.ErrBadTransition, "a second end")
 			s.asItWas(was, "a second end")
 			of = after
@@ -252,7 +252,7 @@ var runRules = []rule{
 		for range 3 * s.Rounds {
 			of, run := s.failedRun(s.ticking())
 			errs := make([]error, 8)
-			together(len(errs), func(i int) { _, _, errs[i] = s.Schedules.EndRun(s.ctx, endOf(run), nil) })
+			together(len(errs), func(i int) { _, _, errs[i] = s.schedules().EndRun(s.ctx, endOf(run), nil) })
 			won := 0
 			for _, err := range errs {
 				if err == nil {
@@ -273,14 +273,14 @@ var runRules = []rule{
 		var got []int64
 		before := int64(0)
 		for range 3 {
-			page, err := s.Schedules.Runs(s.ctx, tenant, of.ID, before, 2)
+			page, err := s.schedules().Runs(s.ctx, tenant, of.ID, before, 2)
 			s.noError(err, "runs")
 			for _, r := range page {
 				got, before = append(got, r.Number), r.Number
 			}
 		}
 		equal(s, got, []int64{5, 4, 3, 2, 1}, "the list of runs")
-		none, err := s.Schedules.Runs(s.ctx, tenant, of.ID, 0, 0)
+		none, err := s.schedules().Runs(s.ctx, tenant, of.ID, 0, 0)
 		s.noError(err, "runs")
 		equal(s, len(none), 0, "the size of a page of none")
 	}},
@@ -340,7 +340,7 @@ var dueScheduleRules = []rule{
 			s.ticking(func(n *queue.Schedule) { n.Follows = platform.ID })
 		}
 		for limit, want := range map[int]int{0: 0, 1: 1, 3: 3, 100: 13} {
-			due, err := s.Schedules.DueSchedules(s.ctx, limit)
+			due, err := s.schedules().DueSchedules(s.ctx, limit)
 			s.noError(err, "due schedules")
 			equal(s, len(due), want, "the number of due things")
 			kinds := map[queue.DueKind]bool{}

@@ -4,36 +4,14 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/queue"
-	"github.com/exportyard/exportyard/queue/queuetest"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
-
-func TestR14_ConformanceOfSchedules(t *testing.T) {
-	t.Parallel()
-	withEach(t, func(t *testing.T, where func(testing.TB) place) {
-		queuetest.RunSchedules(t, func(t *testing.T) queuetest.Harness {
-			p := where(t)
-			var ahead atomic.Int64
-			opts := &sqlstore.Options{Skew: func() time.Duration { return time.Duration(ahead.Load()) }}
-			store := p.open(t, opts)
-			return queuetest.Harness{
-				Store: store, Schedules: store, Entries: store, Advance: func(d time.Duration) { ahead.Add(int64(d)) },
-				Rounds: *rounds,
-				Reopen: func(t testing.TB) (queue.JobStore, queue.EntryReader) {
-					again := p.open(t, opts)
-					return again, again
-				},
-			}
-		})
-	})
-}
 
 // standingTick is a tick of a new schedule that is due.
 func standingTick(t testing.TB, s *sqlstore.Store, id string) queue.Tick {
