@@ -120,12 +120,12 @@ func TestChinook_ParquetReadByHyparquet(t *testing.T) {
 	}
 }
 
-// installHyparquet puts the reader of internal/e2e/parquet into a folder of its own.
+// installHyparquet puts the reader of internal/e2e/readback into a folder of its own.
 func installHyparquet(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "read.mjs"} {
-		data, err := os.ReadFile(filepath.Join("..", "..", "internal", "e2e", "parquet", name))
+	for _, name := range []string{"package.json", "package-lock.json", "parquet.mjs"} {
+		data, err := os.ReadFile(filepath.Join("..", "..", "internal", "e2e", "readback", name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
@@ -153,7 +153,7 @@ func hyparquet(t *testing.T, dir, file string) []string {
 		}
 		Cells [][]*string
 	}
-	require.NoError(t, json.Unmarshal([]byte(tool(t, "node", filepath.Join(dir, "read.mjs"), file)), &content))
+	require.NoError(t, json.Unmarshal([]byte(tool(t, "node", filepath.Join(dir, "parquet.mjs"), file)), &content))
 	rows := make([]string, content.Rows)
 	for i := range rows {
 		cells := make([]string, len(content.Columns))

