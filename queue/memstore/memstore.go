@@ -5,15 +5,19 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/memstore/internal/journal"
+	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
+	"github.com/exportyard/exportyard/queue/memstore/internal/row"
 )
 
 var (
 	_ queue.JobStore    = (*Store)(nil)
 	_ queue.EntryReader = (*Store)(nil)
+	_ queue.OutboxStore = (*Store)(nil)
+	_ queue.InboxStore  = (*Store)(nil)
 )
 
 // Options adjust a Store.
@@ -24,87 +28,73 @@ type Options struct {
 
 // A Store keeps jobs in memory. It is safe for concurrent use.
 type Store struct {
-	now func() time.Time
-
-	mu       sync.Mutex
-	jobs     map[string]*record         // by ID
-	active   map[string]*record         // by slot
-	keys     map[idempotencyKey]*record // those that came with a key
-	tenants  map[string][]*record       // oldest first
-	entries  map[string][]queue.Entry   // by tenant, in order of Seq
-	entryIDs map[string]struct{}
-	claims   int64
-
-	schedules map[scheduleKey]*standing
-	events    map[string][]*event // the entries of the outbox, by tenant
-	// unsettled are the events that are not delivered yet, oldest first.
-	unsettled []*event
+	latch     *latch.Latch
+	jobs      map[string]*row.Job         // by ID
+	active    map[string]*row.Job         // by slot
+	keys      map[idempotencyKey]*row.Job // those that came with a key
+	tenants   map[string][]*row.Job       // oldest first
+	claims    int64
+	schedules map[scheduleKey]*row.Schedule
+	*entries
 }
+
+// entries are the methods of [queue.EntryReader], [queue.OutboxStore] and
+// [queue.InboxStore].
+type entries = journal.Store
 
 type idempotencyKey struct{ tenant, key string }
 
 // New makes an empty Store.
 func New(opts *Options) *Store {
-	s := &Store{
-		now:      time.Now,
-		jobs:     make(map[string]*record),
-		active:   make(map[string]*record),
-		keys:     make(map[idempotencyKey]*record),
-		tenants:  make(map[string][]*record),
-		entries:  make(map[string][]queue.Entry),
-		entryIDs: make(map[string]struct{}),
-
-		schedules: make(map[scheduleKey]*standing),
-		events:    make(map[string][]*event),
-	}
+	now := time.Now
 	if opts != nil && opts.Now != nil {
-		s.now = opts.Now
+		now = opts.Now
 	}
-	return s
-}
-
-// begin takes the lock and the time. The caller unlocks unless there is an error.
-func (s *Store) begin(ctx context.Context) (time.Time, error) {
-	if err := ctx.Err(); err != nil {
-		return time.Time{}, fmt.Errorf("memstore: %w", err)
+	l := latch.New(now)
+	return &Store{
+		latch:     l,
+		jobs:      make(map[string]*row.Job),
+		active:    make(map[string]*row.Job),
+		keys:      make(map[idempotencyKey]*row.Job),
+		tenants:   make(map[string][]*row.Job),
+		schedules: make(map[scheduleKey]*row.Schedule),
+		entries:   journal.New(l),
 	}
-	s.mu.Lock()
-	return s.now().UTC().Truncate(time.Microsecond), nil
 }
 
 // Create stores a job and its first parts.
 func (s *Store) Create(ctx context.Context, n queue.NewJob, entries []queue.Entry) (queue.Job, bool, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return queue.Job{}, false, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	if r, ok := s.keys[idempotencyKey{n.Tenant, n.IdempotencyKey}]; ok {
-		if r.job.Fingerprint != n.Fingerprint {
-			return queue.Job{}, false, fmt.Errorf("memstore: create: job %s: %w", r.job.ID, queue.ErrIdempotencyMismatch)
+		if r.Job.Fingerprint != n.Fingerprint {
+			return queue.Job{}, false, fmt.Errorf("memstore: create: job %s: %w", r.Job.ID, queue.ErrIdempotencyMismatch)
 		}
-		return r.read(now), true, nil
+		return r.Read(now), true, nil
 	}
 	if r, ok := s.active[n.Slot]; ok {
-		return queue.Job{}, false, &queue.ConflictError{Active: r.read(now)}
+		return queue.Job{}, false, &queue.ConflictError{Active: r.Read(now)}
 	}
 	r, err := s.create(n, entries, now)
 	if err != nil {
 		return queue.Job{}, false, err
 	}
-	return r.read(now), false, nil
+	return r.Read(now), false, nil
 }
 
 // create stores a job whose slot is free, with the entries that are for it.
-func (s *Store) create(n queue.NewJob, entries []queue.Entry, now time.Time) (*record, error) {
+func (s *Store) create(n queue.NewJob, entries []queue.Entry, now time.Time) (*row.Job, error) {
 	if _, ok := s.jobs[n.ID]; ok {
 		return nil, fmt.Errorf("memstore: create: there is a job %q already", n.ID)
 	}
 	job, parts := n.Make(now)
-	if err := s.append(job.State, entries, now); err != nil {
+	if err := journal.Append(s.entries, job.State, entries, now); err != nil {
 		return nil, err
 	}
-	r := newRecord(job, parts, int64(len(s.jobs)), int64(len(s.tenants[n.Tenant])+1))
+	r := row.NewJob(job, parts, int64(len(s.jobs)), int64(len(s.tenants[n.Tenant])+1))
 	s.jobs[job.ID], s.active[job.Slot] = r, r
 	s.tenants[job.Tenant] = append(s.tenants[job.Tenant], r)
 	if job.IdempotencyKey != "" {
@@ -115,25 +105,25 @@ func (s *Store) create(n queue.NewJob, entries []queue.Entry, now time.Time) (*r
 
 // Get returns the tenant's job.
 func (s *Store) Get(ctx context.Context, tenant, id string) (queue.Job, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	r, err := s.find(tenant, id)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	return r.read(now), nil
+	return r.Read(now), nil
 }
 
 // List returns a page of the tenant's jobs, newest first.
 func (s *Store) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, string, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	records := s.tenants[q.Tenant]
 	before := int64(len(records) + 1)
 	if q.After != "" {
@@ -144,13 +134,13 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, strin
 	var jobs []queue.Job
 	var last int64
 	for _, r := range slices.Backward(records) {
-		if r.seq >= before || !matches(q, r.job) {
+		if r.Seq >= before || !matches(q, r.Job) {
 			continue
 		}
 		if len(jobs) == q.PageSize() {
 			return jobs, queue.Cursor(q.Tenant, last), nil
 		}
-		jobs, last = append(jobs, r.read(now)), r.seq
+		jobs, last = append(jobs, r.Read(now)), r.Seq
 	}
 	return jobs, "", nil
 }
@@ -163,18 +153,18 @@ func matches(q queue.ListQuery, j queue.Job) bool {
 
 // Parts returns a page of a job's parts.
 func (s *Store) Parts(ctx context.Context, tenant, job string, after, limit int) ([]queue.Part, error) {
-	if _, err := s.begin(ctx); err != nil {
+	if _, err := s.latch.Begin(ctx); err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	r, err := s.find(tenant, job)
 	if err != nil {
 		return nil, err
 	}
 	var parts []queue.Part
-	for _, p := range r.parts {
+	for _, p := range r.Parts {
 		if p.Number > after && len(parts) < limit {
-			parts = append(parts, clonePart(p))
+			parts = append(parts, row.ClonePart(p))
 		}
 	}
 	return parts, nil
@@ -182,61 +172,61 @@ func (s *Store) Parts(ctx context.Context, tenant, job string, after, limit int)
 
 // Update applies an event to a job, or only appends entries.
 func (s *Store) Update(ctx context.Context, u queue.Update, entries []queue.Entry) (queue.Job, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	if u.Job == "" {
-		return queue.Job{}, s.append("", entries, now)
+		return queue.Job{}, journal.Append(s.entries, "", entries, now)
 	}
 	r, err := s.find(u.Tenant, u.Job)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	job, err := u.Apply(r.job, now)
+	job, err := u.Apply(r.Job, now)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	if err := s.append(job.State, entries, now); err != nil {
+	if err := journal.Append(s.entries, job.State, entries, now); err != nil {
 		return queue.Job{}, err
 	}
 	s.write(r, job)
-	return r.read(now), nil
+	return r.Read(now), nil
 }
 
 // Claim leases parts to a worker.
 func (s *Store) Claim(ctx context.Context, c queue.Claim) ([]queue.Claimed, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	claimed := c.Pick(s.offers(c, now), now)
 	for i, got := range claimed {
 		r := s.jobs[got.Job.ID]
-		r.job = cloneJob(got.Job)
-		*r.part(got.Part.Number) = clonePart(got.Part)
+		r.Set(got.Job)
+		r.SetPart(got.Part)
 		s.claims++
-		r.claimed = s.claims
-		claimed[i] = queue.Claimed{Job: r.read(now), Part: clonePart(got.Part)}
+		r.Claimed = s.claims
+		claimed[i] = queue.Claimed{Job: r.Read(now), Part: row.ClonePart(got.Part)}
 	}
 	return claimed, nil
 }
 
 // offers returns what the worker may claim, in the order of rotation.
 func (s *Store) offers(c queue.Claim, now time.Time) []queue.Offer {
-	rotation := make([]*record, 0, len(s.active))
+	rotation := make([]*row.Job, 0, len(s.active))
 	for _, r := range s.active {
 		rotation = append(rotation, r)
 	}
-	slices.SortFunc(rotation, func(a, b *record) int {
-		return cmp.Or(cmp.Compare(a.claimed, b.claimed), cmp.Compare(a.ord, b.ord))
+	slices.SortFunc(rotation, func(a, b *row.Job) int {
+		return cmp.Or(cmp.Compare(a.Claimed, b.Claimed), cmp.Compare(a.Ord, b.Ord))
 	})
 	offers := make([]queue.Offer, 0, len(rotation))
 	for _, r := range rotation {
-		if parts := r.claimable(c, now); len(parts) > 0 {
-			offers = append(offers, queue.Offer{Job: r.job, Parts: parts})
+		if parts := r.Claimable(c, now); len(parts) > 0 {
+			offers = append(offers, queue.Offer{Job: r.Job, Parts: parts})
 		}
 	}
 	return offers
@@ -244,11 +234,11 @@ func (s *Store) offers(c queue.Claim, now time.Time) []queue.Offer {
 
 // Renew prolongs leases and stores progress.
 func (s *Store) Renew(ctx context.Context, q queue.Renew) ([]queue.Renewed, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	answers := make([]queue.Renewed, len(q.Leases))
 	for i, l := range q.Leases {
 		answers[i] = s.renew(l, now, q.Lease)
@@ -261,64 +251,64 @@ func (s *Store) renew(l queue.Lease, now time.Time, lease time.Duration) queue.R
 	if err != nil {
 		return queue.Renewed{Lost: true}
 	}
-	p := r.part(l.Number)
-	if p == nil || !r.job.State.Active() {
-		return queue.Renewed{Lost: true, JobState: r.job.State}
+	p := r.Part(l.Number)
+	if p == nil || !r.Job.State.Active() {
+		return queue.Renewed{Lost: true, JobState: r.Job.State}
 	}
 	renewed, err := p.Renew(l, now, lease)
 	if err != nil {
-		return queue.Renewed{Lost: true, JobState: r.job.State}
+		return queue.Renewed{Lost: true, JobState: r.Job.State}
 	}
-	*p = renewed
-	return queue.Renewed{JobState: r.job.State}
+	r.SetPart(renewed)
+	return queue.Renewed{JobState: r.Job.State}
 }
 
 // Finish ends the lease of a part.
 func (s *Store) Finish(ctx context.Context, f queue.Finish, entries []queue.Entry) (queue.Job, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	r, err := s.find(f.Tenant, f.Job)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	p := r.part(f.Number)
+	p := r.Part(f.Number)
 	if p == nil {
 		return queue.Job{}, fmt.Errorf("memstore: part %d of job %s: %w", f.Number, f.Job, queue.ErrNotFound)
 	}
-	job, part, err := f.Apply(r.job, *p, now)
+	job, part, err := f.Apply(r.Job, *p, now)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	if err := s.append(job.State, entries, now); err != nil {
+	if err := journal.Append(s.entries, job.State, entries, now); err != nil {
 		return queue.Job{}, err
 	}
-	*p = clonePart(part)
+	r.SetPart(part)
 	if part.State == queue.Sealed {
-		r.sealed(part, f.PlannedParts(job))
+		r.Sealed(part, f.PlannedParts(job))
 	}
 	s.write(r, job)
-	return r.read(now), nil
+	return r.Read(now), nil
 }
 
 // Due returns what the sweeper must look at.
 func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
-	now, err := s.begin(ctx)
+	now, err := s.latch.Begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.mu.Unlock()
+	defer s.latch.End()
 	var leases, deadlines, expiries, cleanings []queue.Due
 	for _, r := range s.jobs {
-		for _, p := range r.open() {
+		for _, p := range r.Open() {
 			if p.LeaseOver(now) {
-				leases = append(leases, queue.Due{Kind: queue.DueLease, Job: r.read(now), Part: clonePart(p)})
+				leases = append(leases, queue.Due{Kind: queue.DueLease, Job: r.Read(now), Part: row.ClonePart(p)})
 			}
 		}
-		for _, kind := range r.job.DueKinds(now) {
-			d := queue.Due{Kind: kind, Job: r.read(now)}
+		for _, kind := range r.Job.DueKinds(now) {
+			d := queue.Due{Kind: kind, Job: r.Read(now)}
 			switch kind {
 			case queue.DueDeadline:
 				deadlines = append(deadlines, d)
@@ -342,60 +332,17 @@ func longestFirst(list []queue.Due, since func(queue.Due) time.Time) {
 	})
 }
 
-// Entries returns the tenant's entries of a kind.
-func (s *Store) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) ([]queue.Entry, error) {
-	if _, err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	defer s.mu.Unlock()
-	var found []queue.Entry
-	for _, e := range s.entries[tenant] {
-		if e.Kind == kind && e.Seq > after && len(found) < limit {
-			e.Data = clonePayload(e.Data)
-			found = append(found, e)
-		}
-	}
-	return found, nil
-}
-
-// append appends all entries that are for this state, or none.
-func (s *Store) append(state queue.State, entries []queue.Entry, now time.Time) error {
-	entries = queue.EntriesIn(state, entries)
-	ids := make(map[string]struct{}, len(entries))
-	for _, e := range entries {
-		_, stored := s.entryIDs[e.ID]
-		if _, twice := ids[e.ID]; stored || twice {
-			return fmt.Errorf("memstore: there is an entry %q already", e.ID)
-		}
-		ids[e.ID] = struct{}{}
-	}
-	for _, e := range entries {
-		e.At, e.Seq = now, int64(len(s.entries[e.Tenant])+1)
-		e.Data = clonePayload(e.Data)
-		s.entries[e.Tenant] = append(s.entries[e.Tenant], e)
-		s.entryIDs[e.ID] = struct{}{}
-		if e.Kind == queue.Outbox {
-			sent := &event{Delivery: queue.Delivery{Entry: e}}
-			s.events[e.Tenant] = append(s.events[e.Tenant], sent)
-			s.unsettled = append(s.unsettled, sent)
-		}
-	}
-	return nil
-}
-
-func (s *Store) find(tenant, id string) (*record, error) {
-	if r, ok := s.jobs[id]; ok && r.job.Tenant == tenant {
+func (s *Store) find(tenant, id string) (*row.Job, error) {
+	if r, ok := s.jobs[id]; ok && r.Job.Tenant == tenant {
 		return r, nil
 	}
 	return nil, fmt.Errorf("memstore: job %s: %w", id, queue.ErrNotFound)
 }
 
-// write stores the job; one that is no longer active frees its slot, and its open
-// parts end.
-func (s *Store) write(r *record, job queue.Job) {
-	if r.job.State.Active() && !job.State.Active() {
+// write stores the job; one that is no longer active frees its slot.
+func (s *Store) write(r *row.Job, job queue.Job) {
+	if r.Job.State.Active() && !job.State.Active() {
 		delete(s.active, job.Slot)
-		r.cancel()
 	}
-	r.job = cloneJob(job)
+	r.Set(job)
 }
