@@ -170,35 +170,6 @@ func TestPageSize(t *testing.T) {
 	}
 }
 
-func FuzzParseCursor(f *testing.F) {
-	f.Add("acme", queue.Cursor("acme", 1))
-	f.Add("other", queue.Cursor("acme", 1))
-	f.Add("", "")
-	f.Add("acme", "%%%")
-	f.Add("acme", "AAAAAAAAAAAAAAAA")
-	f.Add("acme", queue.Cursor("acme", 1)+"\n")
-	f.Fuzz(func(t *testing.T, tenant, cursor string) {
-		seq, err := queue.ParseCursor(tenant, cursor)
-		if err != nil {
-			require.ErrorIs(t, err, queue.ErrCursor)
-			require.Zero(t, seq)
-			return
-		}
-		require.Equal(t, cursor, queue.Cursor(tenant, seq))
-	})
-}
-
-func TestCursorsOfOthersAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, seq := range []int64{0, 1, 1 << 40} {
-		got, err := queue.ParseCursor("acme", queue.Cursor("acme", seq))
-		require.NoError(t, err)
-		require.Equal(t, seq, got)
-		_, err = queue.ParseCursor("other", queue.Cursor("acme", seq))
-		require.ErrorIs(t, err, queue.ErrCursor)
-	}
-}
-
 func TestConflictErrorNamesTheJob(t *testing.T) {
 	t.Parallel()
 	var err error = &queue.ConflictError{Active: queue.Job{ID: "job-7"}}

@@ -79,6 +79,18 @@ type ListQuery struct {
 	After string
 }
 
+// PageSize returns Limit within its bounds.
+func (q ListQuery) PageSize() int {
+	switch {
+	case q.Limit < 1:
+		return 50
+	case q.Limit > 1000:
+		return 1000
+	default:
+		return q.Limit
+	}
+}
+
 // A Claim asks for work.
 type Claim struct {
 	// Worker names the process and is unique to its life.

@@ -100,7 +100,7 @@ func checkPages(all []file) []string {
 	var adapters []string
 	for _, f := range all {
 		folder := path.Dir(f.path)
-		if !f.isGo() || f.isSuite() || !slices.Contains(contracts, path.Dir(folder)) {
+		if !f.isGo() || f.isSuite() || !slices.Contains(contracts, path.Dir(folder)) || slices.Contains(shared, folder) {
 			continue
 		}
 		if !slices.Contains(adapters, folder) {

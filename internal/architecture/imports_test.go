@@ -33,6 +33,9 @@ const (
 // contracts are the rooms that everything else agrees on.
 var contracts = []string{"source", "format", "sink", "queue"}
 
+// shared are the rooms below a contract that its adapters share: they are none.
+var shared = []string{"queue/cursor"}
+
 // rooms is the plan of the house. The first that matches a package holds for it,
 // and a package that none matches has no place yet: give it one here. The packages
 // below a room's own folder internal, x/internal/y, belong to the room x: they may
@@ -59,9 +62,10 @@ var rooms = []room{
 	{at: "sink/*", own: []string{"sink"}},
 
 	{at: "queue"},
+	{at: "queue/cursor", own: []string{"queue"}},
 	{at: "queue/queuetest", own: []string{"queue"}},
-	{at: "queue/sqlstore", own: []string{"queue"}, tests: []string{sqlite, pgx}},
-	{at: "queue/*", own: []string{"queue"}},
+	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor"}, tests: []string{sqlite, pgx}},
+	{at: "queue/*", own: []string{"queue", "queue/cursor"}},
 
 	{at: "export", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 

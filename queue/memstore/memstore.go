@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/memstore/internal/journal"
 	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
 	"github.com/exportyard/exportyard/queue/memstore/internal/row"
@@ -127,7 +128,7 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, strin
 	records := s.tenants[q.Tenant]
 	before := int64(len(records) + 1)
 	if q.After != "" {
-		if before, err = queue.ParseCursor(q.Tenant, q.After); err != nil {
+		if before, err = cursor.Seq(q.Tenant, q.After); err != nil {
 			return nil, "", err
 		}
 	}
@@ -138,7 +139,7 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, strin
 			continue
 		}
 		if len(jobs) == q.PageSize() {
-			return jobs, queue.Cursor(q.Tenant, last), nil
+			return jobs, cursor.Make(q.Tenant, last), nil
 		}
 		jobs, last = append(jobs, r.Read(now)), r.Seq
 	}

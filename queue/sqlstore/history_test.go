@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -147,7 +148,7 @@ var usesOfHistory = []struct {
 	do   func(*testing.T, *sqlstore.Store) error
 }{
 	{"list", listing(queue.ListQuery{})},
-	{"list, second page", listing(queue.ListQuery{After: queue.Cursor("t0", 50_000)})},
+	{"list, second page", listing(queue.ListQuery{After: cursor.Make("t0", 50_000)})},
 	{"list of rare states", listing(queue.ListQuery{States: []queue.State{queue.Failed, queue.Canceled}})},
 	{"list of a frequent state", listing(queue.ListQuery{States: []queue.State{queue.Completed}})},
 	{"list of the active", listing(queue.ListQuery{States: []queue.State{queue.Pending, queue.Running}})},
@@ -204,10 +205,10 @@ var usesOfHistory = []struct {
 		return err
 	}},
 	{"inbox of a tenant", reading(queue.InboxQuery{})},
-	{"inbox, second page", reading(queue.InboxQuery{After: queue.Cursor("t0", 50_000)})},
+	{"inbox, second page", reading(queue.InboxQuery{After: cursor.Make("t0", 50_000)})},
 	{"inbox of types", reading(queue.InboxQuery{Types: []string{"completed", "failed"}})},
 	{"inbox of a rare actor", reading(queue.InboxQuery{Actor: "bob"})},
-	{"inbox of an actor", reading(queue.InboxQuery{Actor: "ann", Types: []string{"completed", "failed"}, After: queue.Cursor("t0", 50_000)})},
+	{"inbox of an actor", reading(queue.InboxQuery{Actor: "ann", Types: []string{"completed", "failed"}, After: cursor.Make("t0", 50_000)})},
 	{"unread of a tenant", reading(queue.InboxQuery{Unread: true})},
 	{"unread of an actor", reading(queue.InboxQuery{Actor: "ann", Types: []string{"completed", "failed"}, Unread: true})},
 	{"mark read", func(t *testing.T, s *sqlstore.Store) error {

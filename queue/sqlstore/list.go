@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
@@ -19,7 +20,7 @@ import (
 func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, next string, err error) {
 	var before int64
 	if q.After != "" {
-		if before, err = queue.ParseCursor(q.Tenant, q.After); err != nil {
+		if before, err = cursor.Seq(q.Tenant, q.After); err != nil {
 			return nil, "", fmt.Errorf("sqlstore: list: %w", err)
 		}
 	}
@@ -30,7 +31,7 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) (jobs []queue.Job, 
 		}
 		if len(found) > q.PageSize() {
 			found = found[:q.PageSize()]
-			next = queue.Cursor(q.Tenant, found[len(found)-1].Seq)
+			next = cursor.Make(q.Tenant, found[len(found)-1].Seq)
 		}
 		for _, j := range found {
 			jobs = append(jobs, j.Job)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -69,10 +70,10 @@ func everyMethod(t *testing.T, s *sqlstore.Store) {
 	must(err)
 	for i, q := range []queue.ListQuery{
 		{},
-		{After: queue.Cursor("acme", 3)},
+		{After: cursor.Make("acme", 3)},
 		{Kind: "archive"},
 		{Actor: "ann"},
-		{States: []queue.State{queue.Pending, queue.Running}, Kind: "archive", Actor: "ann", After: queue.Cursor("acme", 3)},
+		{States: []queue.State{queue.Pending, queue.Running}, Kind: "archive", Actor: "ann", After: cursor.Make("acme", 3)},
 	} {
 		q.Tenant = "acme"
 		_, _, err = s.List(ctx, q)
@@ -114,11 +115,11 @@ func everyMethodOfEvents(t *testing.T, s *sqlstore.Store) {
 	must(err)
 	for _, q := range []queue.InboxQuery{
 		{},
-		{After: queue.Cursor("acme", 3)},
+		{After: cursor.Make("acme", 3)},
 		{Types: []string{"a", "b"}},
 		{Unread: true},
 		{Actor: "ann"},
-		{Actor: "ann", Types: []string{"a", "b"}, Unread: true, After: queue.Cursor("acme", 3)},
+		{Actor: "ann", Types: []string{"a", "b"}, Unread: true, After: cursor.Make("acme", 3)},
 	} {
 		q.Tenant = "acme"
 		_, _, err = s.Inbox(ctx, q)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/memstore/internal/row"
 )
 
@@ -17,7 +18,7 @@ func (s *Store) Inbox(ctx context.Context, q queue.InboxQuery) ([]queue.InboxEve
 	before := int64(len(s.entries[q.Tenant]) + 1)
 	if q.After != "" {
 		var err error
-		if before, err = queue.ParseCursor(q.Tenant, q.After); err != nil {
+		if before, err = cursor.Seq(q.Tenant, q.After); err != nil {
 			return nil, "", err
 		}
 	}
@@ -27,7 +28,7 @@ func (s *Store) Inbox(ctx context.Context, q queue.InboxQuery) ([]queue.InboxEve
 			continue
 		}
 		if len(found) == q.PageSize() {
-			return found, queue.Cursor(q.Tenant, found[len(found)-1].Entry.Seq), nil
+			return found, cursor.Make(q.Tenant, found[len(found)-1].Entry.Seq), nil
 		}
 		one := queue.InboxEvent{Entry: e.Entry, ReadAt: e.readAt}
 		one.Entry.Data = row.ClonePayload(e.Entry.Data)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -43,7 +44,7 @@ func selected(q queue.InboxQuery) (*where, error) {
 	var w where
 	w.of(q.Tenant, q.Actor)
 	if q.After != "" {
-		seq, err := queue.ParseCursor(q.Tenant, q.After)
+		seq, err := cursor.Seq(q.Tenant, q.After)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +75,7 @@ func (s *Store) Inbox(ctx context.Context, q queue.InboxQuery) (events []queue.I
 	}
 	if len(events) > q.PageSize() {
 		events = events[:q.PageSize()]
-		next = queue.Cursor(q.Tenant, events[len(events)-1].Entry.Seq)
+		next = cursor.Make(q.Tenant, events[len(events)-1].Entry.Seq)
 	}
 	return events, next, nil
 }
