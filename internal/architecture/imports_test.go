@@ -30,6 +30,12 @@ const (
 	sqlite   = "modernc.org/sqlite"
 )
 
+// amazon is the SDK of S3; each of its folders that one imports is a module.
+var amazon = []string{
+	"github.com/aws/aws-sdk-go-v2", "github.com/aws/aws-sdk-go-v2/credentials",
+	"github.com/aws/aws-sdk-go-v2/service/s3", "github.com/aws/smithy-go",
+}
+
 // contracts are the rooms that everything else agrees on.
 var contracts = []string{"source", "format", "sink", "queue"}
 
@@ -57,8 +63,9 @@ var rooms = []room{
 	{at: "sink/sinktest", own: []string{"sink"}},
 	{
 		at: "sink/blobsink", own: []string{"sink"}, outside: []string{gocloud},
-		tests: []string{"github.com/johannesboyne/gofakes3", "github.com/aws/aws-sdk-go-v2", "github.com/aws/smithy-go"},
+		tests: append([]string{"github.com/johannesboyne/gofakes3"}, amazon...),
 	},
+	{at: "sink/blobsink/s3uploads", own: []string{"sink/blobsink"}, outside: amazon, tests: []string{gocloud}},
 	{at: "sink/*", own: []string{"sink"}},
 
 	{at: "queue"},
@@ -75,10 +82,10 @@ var rooms = []room{
 	{at: "internal/architecture"},
 	{
 		at: "internal/e2e/...",
-		tests: []string{
+		tests: append([]string{
 			compress, parquet, gocloud, sqlite, pgx, "github.com/go-sql-driver/mysql", "github.com/xuri/excelize/v2",
 			"github.com/standard-webhooks/standard-webhooks/libraries",
-		},
+		}, amazon...),
 	},
 	{
 		at: "internal/bench/...", own: []string{"..."},

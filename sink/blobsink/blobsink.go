@@ -39,8 +39,9 @@ type Options struct {
 	// Unconditional says that the store refuses conditional writes. Default:
 	// false.
 	Unconditional bool
-	// Uploads finds unfinished uploads in a store that keeps such: S3. Default:
-	// nil, what a canceled upload leaves is the driver's and the store's affair.
+	// Uploads finds unfinished uploads in a store that keeps such: for S3 use
+	// package s3uploads. Default: nil, what a canceled upload or a killed process
+	// leaves is the driver's and the store's affair.
 	Uploads Uploads
 }
 

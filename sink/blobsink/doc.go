@@ -47,5 +47,6 @@
 // # Options
 //
 // [Options] sets the parts of an upload, the time that Abort may take, and how
-// unfinished uploads are found. nil is right for stores that keep none.
+// unfinished uploads are found: for S3 and what speaks its protocol, by package
+// s3uploads below this one. nil is right for stores that keep none.
 package blobsink

@@ -2,8 +2,6 @@ package blobsink_test
 
 import (
 	"context"
-	"errors"
-	"iter"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -13,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/stretchr/testify/require"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/sink/blobsink"
+	"github.com/exportyard/exportyard/sink/blobsink/s3uploads"
 	"github.com/exportyard/exportyard/sink/sinktest"
 )
 
@@ -77,48 +75,17 @@ func newS3Store(t *testing.T) *s3Store {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, bucket.Close()) })
-	store.bucket, store.uploads = bucket, s3Uploads{client, name}
+	uploads, err := s3uploads.New(client, name, nil)
+	require.NoError(t, err)
+	store.bucket, store.uploads = bucket, s3Uploads{uploads, client, name}
 	return store
 }
 
-// s3Uploads are the unfinished uploads of an S3 bucket.
+// s3Uploads are the unfinished uploads of the store.
 type s3Uploads struct {
+	*s3uploads.Uploads
 	client *s3.Client
 	bucket string
-}
-
-var _ blobsink.Uploads = s3Uploads{}
-
-func (u s3Uploads) List(ctx context.Context, prefix string) iter.Seq2[blobsink.Upload, error] {
-	return func(yield func(blobsink.Upload, error) bool) {
-		page, err := u.client.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
-			Bucket: aws.String(u.bucket), Prefix: aws.String(prefix),
-		})
-		var none smithy.APIError // of this store, for a bucket that never had any
-		if errors.As(err, &none) && none.ErrorCode() == "NoSuchUpload" {
-			return
-		}
-		if err != nil {
-			yield(blobsink.Upload{}, err)
-			return
-		}
-		if aws.ToBool(page.IsTruncated) {
-			yield(blobsink.Upload{}, errors.New("more uploads than these tests make"))
-			return
-		}
-		for _, up := range page.Uploads {
-			if !yield(blobsink.Upload{Key: *up.Key, ID: *up.UploadId, Started: *up.Initiated}, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (u s3Uploads) Abandon(ctx context.Context, up blobsink.Upload) error {
-	_, err := u.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket: aws.String(u.bucket), Key: aws.String(up.Key), UploadId: aws.String(up.ID),
-	})
-	return err
 }
 
 func (u s3Uploads) count(ctx context.Context) (int, error) {

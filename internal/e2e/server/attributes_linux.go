@@ -9,13 +9,17 @@ import (
 // nobody is who the servers run as when the tests run as root, whom they refuse.
 const nobody = 65534
 
-// attributes lets the command run as the servers' user and, when it serves, out
-// of reach of a terminal's interrupt, until it gets the signal end, which the
-// kernel sends when this process is gone.
+// attributes lets the command run out of reach of a terminal's interrupt when it
+// serves, until it gets the signal end, which the kernel sends when this process is
+// gone. The owner of its folder is who it runs as.
 func attributes(cmd *exec.Cmd, end syscall.Signal) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: end != 0, Pdeathsig: end}
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	info, err := os.Stat(cmd.Dir)
+	if err != nil {
+		return // the command will say so
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && os.Getuid() == 0 && owner.Uid != 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: owner.Uid, Gid: owner.Gid}
 	}
 }
 

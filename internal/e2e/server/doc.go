@@ -1,4 +1,4 @@
-// Package server starts database servers for tests: private ones, on a Unix
+// Package server starts databases and an object store for tests: private ones, on a Unix
 // socket in a folder of their own, with nothing kept. A test binary starts at
 // most one of each kind, on first use, and [Main] ends them with it; they also
 // end when the test binary is killed.
