@@ -70,11 +70,12 @@ var rooms = []room{
 
 	{at: "queue"},
 	{at: "queue/cursor", own: []string{"queue"}},
-	{at: "queue/queuetest", own: []string{"queue"}},
-	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor"}, tests: []string{sqlite, pgx}},
-	{at: "queue/*", own: []string{"queue", "queue/cursor"}},
+	{at: "queue/chain", own: []string{"queue"}},
+	{at: "queue/queuetest", own: []string{"queue", "queue/chain"}},
+	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain"}, tests: []string{sqlite, pgx}},
+	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain"}},
 
-	{at: "export", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
+	{at: "export", own: append([]string{"internal/*", "queue/chain"}, contracts...), outside: []string{xsync}},
 
 	{at: "export/notify", own: []string{"queue", "internal/backoff"}},
 	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
