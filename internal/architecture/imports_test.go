@@ -77,6 +77,8 @@ var rooms = []room{
 
 	{at: "export", own: append([]string{"internal/*", "queue/chain"}, contracts...), outside: []string{xsync}},
 
+	{at: "export/observe", own: []string{"queue"}},
+
 	{at: "export/notify", own: []string{"queue", "internal/backoff"}},
 	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
 

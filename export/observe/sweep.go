@@ -1,0 +1,42 @@
+package observe
+
+import "time"
+
+// A Sweep looks at what is due: expired leases, deadlines, expiry, cleaning.
+type Sweep struct{}
+
+// SweepEnded ends a [Sweep].
+type SweepEnded struct {
+	Duration time.Duration
+	// Settled and Failed count the due things that were done, and those that are to
+	// be tried again by the next sweep.
+	Settled, Failed int
+	// Removed is what lay at destinations and was named by no manifest, and is gone;
+	// Stuck what the sweep could not remove.
+	Removed, Stuck Orphans
+	// Gauges is what the store said afterwards; nil when it was not asked or did
+	// not answer.
+	Gauges *Gauges
+}
+
+// Orphans are objects that no manifest names: what attempts have left behind.
+type Orphans struct {
+	Objects int
+	Bytes   int64
+}
+
+// Gauges are how things stand in the store, for all tenants. Ages are by the store's
+// own clock, 0 when there is nothing.
+type Gauges struct {
+	// ExpiredLease is for how long the part that waits longest has been without a
+	// worker after its lease ended. More than a few sweeps: nobody sweeps.
+	ExpiredLease time.Duration
+	// Pending is the age of the oldest export that no worker has planned yet.
+	Pending time.Duration
+	// Outbox is the age of the oldest event that is not delivered; -1 when the store
+	// does not say.
+	Outbox time.Duration
+}
+
+func (Sweep) operation()  {}
+func (SweepEnded) event() {}
