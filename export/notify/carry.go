@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/queue"
 )
 
@@ -93,7 +95,7 @@ func (c *Courier) carry(ctx context.Context, d queue.Delivery) queue.Settle {
 		return t.again(ctx, fmt.Errorf("notify: ask for job %s: %w", t.message.Job, err))
 	case !wanted:
 		return t.settled(queue.Delivered, 0)
-	case d.Now.Sub(d.Entry.At) < c.options.MaxAge:
+	case t.age() < c.options.MaxAge:
 		for _, name := range c.names {
 			t.ask(ctx, name)
 		}
@@ -109,7 +111,7 @@ func (t *trip) ask(ctx context.Context, name string) {
 	}
 	m := t.message
 	m.Reached = slices.Clone(was.Reached)
-	err := t.deliver(ctx, t.channels[name], m)
+	err := t.deliver(ctx, name, m)
 	now := channelProgress{State: taken}
 	var retry *RetryError
 	switch {
@@ -125,17 +127,45 @@ func (t *trip) ask(ctx context.Context, name string) {
 	t.have.Channels[name] = now
 }
 
-// deliver gives the message to a notifier, whose panic is an error like any other.
-func (t *trip) deliver(ctx context.Context, n Notifier, m Message) (err error) {
+// deliver gives the message to a channel, and tells the observer how that went.
+func (t *trip) deliver(ctx context.Context, name string, m Message) error {
+	d, begun := t.delivery(name), time.Now()
+	ctx = observe.Begin(ctx, t.options.Observer, d)
+	err := t.call(ctx, t.channels[name], m)
+	ended := observe.DeliveryEnded{Delivery: d, Outcome: observe.Waiting, Duration: time.Since(begun), Age: t.age()}
+	switch {
+	case err == nil:
+		ended.Outcome = observe.Taken
+	case errors.Is(err, ErrRefused):
+		ended.Outcome = observe.Rejected
+	}
+	observe.Tell(ctx, t.options.Observer, ended)
+	return err
+}
+
+// call gives the message to a notifier, whose panic is an error like any other. What was
+// thrown may be anything, so the error has its type and the log the stack.
+func (t *trip) call(ctx context.Context, n Notifier, m Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("notify: the notifier panicked: %v", v)
+			err = fmt.Errorf("notify: the notifier panicked with a %T", v)
+			t.options.Logger.ErrorContext(ctx, "a notifier panicked", "event", m.ID, "tenant", m.Tenant, "err", err, "stack", string(debug.Stack()))
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
 	return n.Deliver(ctx, m)
 }
+
+func (t *trip) delivery(channel string) observe.Delivery {
+	return observe.Delivery{
+		Tenant: t.message.Tenant, Job: t.message.Job, Event: t.message.ID, Type: string(t.message.Kind),
+		Channel: channel, Attempt: t.d.Attempt,
+	}
+}
+
+// age is how long ago the event was, when this attempt began.
+func (t *trip) age() time.Duration { return t.d.Now.Sub(t.d.Entry.At) }
 
 // outcome settles an event after its channels were asked.
 func (t *trip) outcome(ctx context.Context) queue.Settle {
@@ -200,6 +230,7 @@ func (t *trip) settled(state queue.DeliveryState, delay time.Duration) queue.Set
 func (t *trip) giveUp(ctx context.Context, name string, why error) {
 	t.options.Logger.WarnContext(ctx, "a message was given up", "event", t.message.ID, "kind", t.message.Kind,
 		"tenant", t.message.Tenant, "job", t.message.Job, "channel", name, "err", why)
+	observe.Tell(ctx, t.options.Observer, observe.MessageGivenUp{Delivery: t.delivery(name), Age: t.age()})
 	if t.options.GivenUp != nil {
 		t.options.GivenUp(ctx, t.message, name, why)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/backoff"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -51,6 +52,8 @@ type Options struct {
 	// GivenUp is told of a message that a channel has refused or did not take in time,
 	// once or, after a crash, more often. Default: nil; the log has it too.
 	GivenUp func(ctx context.Context, m Message, channel string, err error)
+	// Observer is told of every attempt, and of what is given up. Default: nobody is.
+	Observer observe.Observer
 	// Logger. Default: logs are discarded.
 	Logger *slog.Logger
 }
@@ -96,6 +99,7 @@ func New(store Store, channels map[string]Notifier, opts *Options) (*Courier, er
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Observer = observe.Shield(o.Observer, o.Logger)
 	return c, nil
 }
 

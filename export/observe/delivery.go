@@ -24,12 +24,11 @@ const (
 	Taken DeliveryOutcome = "taken"
 	// Waiting: it is to be tried again.
 	Waiting DeliveryOutcome = "waiting"
-	// GivenUp: the receiver refused it, or it is too old to be tried again.
-	GivenUp DeliveryOutcome = "given-up"
+	// Rejected: the receiver will never take it.
+	Rejected DeliveryOutcome = "rejected"
 )
 
-// DeliveryEnded ends a [Delivery]. One that was given up because of its age may end
-// without having begun: nobody was asked any more.
+// DeliveryEnded ends a [Delivery].
 type DeliveryEnded struct {
 	Delivery
 	Outcome  DeliveryOutcome
@@ -38,5 +37,13 @@ type DeliveryEnded struct {
 	Age time.Duration
 }
 
-func (Delivery) operation()  {}
-func (DeliveryEnded) event() {}
+// MessageGivenUp says that a channel will never have a message: it was rejected, or not
+// taken before it was too old.
+type MessageGivenUp struct {
+	Delivery
+	Age time.Duration
+}
+
+func (Delivery) operation()   {}
+func (DeliveryEnded) event()  {}
+func (MessageGivenUp) event() {}

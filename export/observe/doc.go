@@ -20,10 +20,11 @@
 //
 // # What is promised
 //
-// Events come after the change that they tell of is in the store, from the process that
-// made it, outside of transactions and locks, and at most once: when a process dies
-// between the change and the event, or the store's answer is lost, nobody is told. What
-// must not be lost is in the audit log and in the outbox.
+// Events come outside of transactions and locks, from the process that did what they tell
+// of. Those of jobs and parts come after the change is in the store, and at most once: when
+// a process dies between the change and the event, or the store's answer is lost, nobody is
+// told. What must not be lost is in the audit log and in the outbox. Those of deliveries
+// come when the channel has answered.
 //
 // No event holds row data, the name or address of a person, the text of an error that a
 // library made, a credential or a link. Tenants and jobs are named by their IDs.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/exportyard/exportyard/queue"
 )
@@ -56,7 +55,11 @@ func line(e Event) (slog.Level, string, func() []slog.Attr) {
 	case SweepEnded:
 		return e.level(), "sweep ended", e.detail
 	case DeliveryEnded:
-		return e.level(), "message " + string(e.Outcome), e.detail
+		return e.level(), "message " + string(e.Outcome), func() []slog.Attr {
+			return e.attrs(slog.Duration("age", e.Age), slog.Duration("duration", e.Duration))
+		}
+	case MessageGivenUp:
+		return slog.LevelError, "message given up", func() []slog.Attr { return e.attrs(slog.Duration("age", e.Age)) }
 	default:
 		return slog.LevelDebug, "", nil
 	}
@@ -131,22 +134,17 @@ func (e SweepEnded) detail() []slog.Attr {
 }
 
 func (e DeliveryEnded) level() slog.Level {
-	switch e.Outcome {
-	case Waiting:
-		return slog.LevelWarn
-	case GivenUp:
-		return slog.LevelError
-	default:
+	if e.Outcome == Taken {
 		return slog.LevelDebug
 	}
+	return slog.LevelWarn
 }
 
-func (e DeliveryEnded) detail() []slog.Attr {
-	attrs := append([]slog.Attr{slog.String("tenant", e.Tenant)}, optional("job", e.Job)...)
-	return append(attrs,
-		slog.String("event", e.Event), slog.String("type", e.Type), slog.String("channel", e.Channel),
-		slog.Int64("attempt", e.Attempt), slog.Duration("age", e.Age.Round(time.Millisecond)), slog.Duration("duration", e.Duration),
-	)
+func (d Delivery) attrs(more ...slog.Attr) []slog.Attr {
+	attrs := append([]slog.Attr{slog.String("tenant", d.Tenant)}, optional("job", d.Job)...)
+	attrs = append(attrs,
+		slog.String("event", d.Event), slog.String("type", d.Type), slog.String("channel", d.Channel), slog.Int64("attempt", d.Attempt))
+	return append(attrs, more...)
 }
 
 // typeOf names the type of what was thrown.

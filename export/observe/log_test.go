@@ -49,7 +49,8 @@ func TestLog(t *testing.T) {
 		{"failed sweep", observe.SweepEnded{Failed: 1, Stuck: observe.Orphans{Objects: 1, Bytes: 8}}, `level=WARN msg="sweep ended" settled=0 failed=1 duration=0s stuck_bytes=8`},
 		{"taken", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Taken, Age: time.Minute}, `level=DEBUG msg="message taken" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=1m0s duration=0s`},
 		{"waiting", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Waiting}, `level=WARN msg="message waiting" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=0s duration=0s`},
-		{"given up", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.GivenUp}, `level=ERROR msg="message given-up" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=0s duration=0s`},
+		{"rejected", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Rejected}, `level=WARN msg="message rejected" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=0s duration=0s`},
+		{"given up", observe.MessageGivenUp{Delivery: delivery, Age: time.Hour}, `level=ERROR msg="message given up" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=1h0m0s`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

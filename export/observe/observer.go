@@ -19,8 +19,8 @@ type Observer interface {
 type Operation interface{ operation() }
 
 // An Event is one of [JobRequested], [JobRefused], [JobStarted], [JobEnded],
-// [JobExpired], [PartEnded], [LeaseLost], [SweepEnded], [DeliveryEnded] and
-// [Downloaded].
+// [JobExpired], [PartEnded], [LeaseLost], [SweepEnded], [DeliveryEnded],
+// [MessageGivenUp] and [Downloaded].
 type Event interface{ event() }
 
 // Begin tells o of an operation. Without an observer it costs nothing and returns ctx.

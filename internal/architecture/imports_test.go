@@ -79,7 +79,7 @@ var rooms = []room{
 
 	{at: "export/observe", own: []string{"queue"}},
 
-	{at: "export/notify", own: []string{"queue", "internal/backoff"}},
+	{at: "export/notify", own: []string{"export/observe", "queue", "internal/backoff"}},
 	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
 
 	{at: "internal/architecture"},
