@@ -26,6 +26,7 @@ const (
 	gocron   = "github.com/netresearch/go-cron"
 	gocloud  = "gocloud.dev"
 	gomail   = "github.com/wneessen/go-mail"
+	otel     = "go.opentelemetry.io/otel"
 	pgx      = "github.com/jackc/pgx/v5"
 	sqlite   = "modernc.org/sqlite"
 )
@@ -78,6 +79,11 @@ var rooms = []room{
 	{at: "export", own: append([]string{"internal/*", "queue/chain"}, contracts...), outside: []string{xsync}},
 
 	{at: "export/observe", own: []string{"queue"}},
+
+	{
+		at: "export/otelexport", own: []string{"export/observe", "queue"}, outside: []string{otel, otel + "/metric", otel + "/trace"},
+		tests: []string{otel + "/sdk", otel + "/sdk/metric"},
+	},
 
 	{at: "export/notify", own: []string{"export/observe", "queue", "internal/backoff"}},
 	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
