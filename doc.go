@@ -25,6 +25,8 @@
 //
 // [github.com/exportyard/exportyard/export] is the engine. It is the only room
 // that joins the other four, and the one that hosts call. Beside it,
+// [github.com/exportyard/exportyard/export/manifest] is what an export leaves behind,
+// and proves it years later without the engine, and
 // [github.com/exportyard/exportyard/export/notify] takes the events of its outbox to
 // webhooks, to people's inboxes and, by mailnotify, a module of its own, to their
 // mailboxes.

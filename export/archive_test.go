@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format/xlsxfmt"
 )
 
@@ -130,7 +131,7 @@ func TestXLSXRefusals(t *testing.T) {
 	require.Equal(t, export.Failed, j.State)
 	require.Equal(t, export.CodeBadData, j.Error.Code)
 	require.Contains(t, j.Error.Message, `dataset "runs", column "prompt": a text has more than the 32767 characters`)
-	manifests, err := export.Manifests(t.Context(), h.sink, "")
+	manifests, err := manifest.Find(t.Context(), h.sink, "")
 	require.NoError(t, err)
 	require.Empty(t, manifests, "nothing of it counts")
 }

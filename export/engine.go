@@ -12,6 +12,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
 	"github.com/exportyard/exportyard/internal/instant"
+	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -32,7 +33,7 @@ type Engine struct {
 }
 
 type cachedPlan struct {
-	plan    *plan
+	plan    *plan.Plan
 	request Request
 }
 
@@ -202,7 +203,7 @@ func (e *Engine) requestOf(j queue.Job) (Request, format.Formatter, error) {
 }
 
 // planOf returns what the plan part of a job recorded.
-func (e *Engine) planOf(ctx context.Context, j queue.Job) (*plan, Request, format.Formatter, error) {
+func (e *Engine) planOf(ctx context.Context, j queue.Job) (*plan.Plan, Request, format.Formatter, error) {
 	r, f, err := e.requestOf(j)
 	if err != nil {
 		return nil, r, nil, err
@@ -227,7 +228,7 @@ func (e *Engine) planOf(ctx context.Context, j queue.Job) (*plan, Request, forma
 }
 
 // loadPlan reads the plan part's receipt; nil when the job has none yet.
-func (e *Engine) loadPlan(ctx context.Context, j queue.Job) (*plan, error) {
+func (e *Engine) loadPlan(ctx context.Context, j queue.Job) (*plan.Plan, error) {
 	parts, err := e.config.Store.Parts(ctx, j.Tenant, j.ID, -1, 1)
 	if err != nil {
 		return nil, err
@@ -235,7 +236,7 @@ func (e *Engine) loadPlan(ctx context.Context, j queue.Job) (*plan, error) {
 	if len(parts) == 0 || parts[0].Kind != queue.PlanPart || parts[0].State != queue.Sealed {
 		return nil, errNoPlan
 	}
-	pl := new(plan)
+	pl := new(plan.Plan)
 	return pl, decodePayload(parts[0].Receipt, pl)
 }
 

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/pipeline"
+	"github.com/exportyard/exportyard/internal/plan"
+	"github.com/exportyard/exportyard/internal/segment"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
@@ -184,6 +187,10 @@ func failure(stage string, err error) *Error {
 		out.Stage = stage
 		return &out
 	}
+	if e := lacking(err); e != nil {
+		e.Stage, e.Err = stage, err
+		return e
+	}
 	e := &Error{Stage: stage, Err: err, Message: err.Error()}
 	var (
 		data     *source.DataError
@@ -210,6 +217,39 @@ func failure(stage string, err error) *Error {
 		e.Code, e.Retryable = CodeInternal, true
 	}
 	return e
+}
+
+// lacking says what it means that data are missing, damaged or too many, or
+// returns nil.
+func lacking(err error) *Error {
+	var (
+		damaged *manifest.Error
+		short   *segment.CountError
+		large   *plan.TooLargeError
+	)
+	switch {
+	case errors.As(err, &damaged):
+		e := &Error{
+			Code: CodeVerificationFailed, Message: "the stored files are not what was written",
+			Hint: "run the export again; if it stays, look at the destination",
+		}
+		for _, p := range damaged.Problems {
+			e.Problems = append(e.Problems, Problem{Code: e.Code, Field: p.Key, Message: p.Message})
+		}
+		return e
+	case errors.As(err, &short):
+		return &Error{
+			Code: CodeVerificationFailed, Retryable: true, Message: short.Error(),
+			Hint: "the source or its driver stops early; run it again, and look there if it stays",
+		}
+	case errors.As(err, &large):
+		e := &Error{Code: CodeRangeTooLarge, Message: large.Message, Hint: "choose fewer datasets, a longer interval or a shorter range"}
+		if !large.Fits.IsZero() {
+			e.Hint = fitHint(large.From, large.Fits)
+		}
+		return e
+	}
+	return nil
 }
 
 // destination fills in what an error of the sink means.

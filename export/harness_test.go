@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
@@ -158,7 +159,7 @@ func (h *house) export(r export.Request) *export.Job {
 }
 
 // completed makes an export that has to succeed and returns its manifest.
-func (h *house) completed(r export.Request) (*export.Job, *export.Manifest) {
+func (h *house) completed(r export.Request) (*export.Job, *manifest.Manifest) {
 	h.t.Helper()
 	j := h.export(r)
 	require.Equal(h.t, export.Completed, j.State, "%v", j.Error)
@@ -195,7 +196,7 @@ func (h *house) rows(j *export.Job, file int) [][]string {
 }
 
 // ids returns the first column of all files, sorted.
-func (h *house) ids(j *export.Job, m *export.Manifest) []string {
+func (h *house) ids(j *export.Job, m *manifest.Manifest) []string {
 	h.t.Helper()
 	var out []string
 	for i := range m.Files {
@@ -290,7 +291,7 @@ func (s *script) Count() (int64, bool) {
 var errBoom = errors.New("boom")
 
 // keysOf returns what a manifest accounts for, sorted.
-func keysOf(m *export.Manifest) []string {
+func keysOf(m *manifest.Manifest) []string {
 	keys := map[string]bool{m.Key: true}
 	for _, f := range m.Files {
 		keys[f.Key] = true

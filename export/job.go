@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -166,22 +167,25 @@ func (e *Engine) Watch(ctx context.Context, tenant, id string, every time.Durati
 }
 
 // Manifest returns the manifest of a completed export.
-func (e *Engine) Manifest(ctx context.Context, tenant, id string) (*Manifest, error) {
+func (e *Engine) Manifest(ctx context.Context, tenant, id string) (*manifest.Manifest, error) {
 	_, m, _, err := e.open(ctx, tenant, id)
 	return m, err
 }
 
 // Verify proves that a completed export is still what was written.
-func (e *Engine) Verify(ctx context.Context, tenant, id string) (*Manifest, error) {
+func (e *Engine) Verify(ctx context.Context, tenant, id string) (*manifest.Manifest, error) {
 	_, m, d, err := e.open(ctx, tenant, id)
 	if err != nil {
 		return nil, err
 	}
-	return m, m.verifyFiles(ctx, d.Sink, m.Key, nil)
+	if err := m.VerifyFiles(ctx, d.Sink, m.Key, nil); err != nil {
+		return m, failure("", err)
+	}
+	return m, nil
 }
 
 // open returns a job whose files may be handed out now, with its archive.
-func (e *Engine) open(ctx context.Context, tenant, id string) (queue.Job, *Manifest, Destination, error) {
+func (e *Engine) open(ctx context.Context, tenant, id string) (queue.Job, *manifest.Manifest, Destination, error) {
 	j, err := e.downloadable(ctx, tenant, id)
 	if err != nil {
 		return j, nil, Destination{}, err
@@ -208,7 +212,7 @@ type Download struct {
 // A File is an open file of an export. Close it.
 type File struct {
 	io.ReadCloser
-	ManifestFile
+	manifest.File
 }
 
 // Download opens a file, or a byte range of it, and notes it in the audit log.
@@ -238,7 +242,7 @@ func (e *Engine) Download(ctx context.Context, d Download) (*File, error) {
 		_ = r.Close()
 		return nil, storeError(d.Job, err)
 	}
-	return &File{ReadCloser: r, ManifestFile: f}, nil
+	return &File{ReadCloser: r, File: f}, nil
 }
 
 // downloadable returns the job if its files may be handed out now.

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/source"
 	"github.com/exportyard/exportyard/source/slicesource"
 )
@@ -94,7 +95,7 @@ func TestB1_Snapshot(t *testing.T) {
 	require.Len(t, doc, 2)
 	require.Len(t, doc["runs"], 300)
 	require.Len(t, doc["invoices"], 2)
-	require.Equal(t, export.ManifestDataset{Name: "ghosts", Skipped: "the module is off"}, m.Datasets[2])
+	require.Equal(t, manifest.Dataset{Name: "ghosts", Skipped: "the module is off"}, m.Datasets[2])
 }
 
 // D6: the same rows, in one part or in many, give the same file.
@@ -161,7 +162,7 @@ func TestD2_Manifest(t *testing.T) {
 	h.start()
 	j, m := h.completed(export.Request{Tenant: "acme", Actor: "ann", All: true, Format: "csv", Compression: export.Gzip})
 	require.Equal(t, j.Manifest, m.Key)
-	require.Equal(t, export.FormatVersion, m.FormatVersion)
+	require.Equal(t, manifest.FormatVersion, m.FormatVersion)
 	require.Equal(t, j.ID, m.Job)
 	require.Equal(t, h.clock.Now(), m.AsOf.From)
 	require.Equal(t, "UTC", m.Zone)

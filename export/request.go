@@ -11,6 +11,7 @@ import (
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
+	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/source"
 )
@@ -26,9 +27,9 @@ type Layout string
 // several datasets in one file, Files for all others.
 const (
 	// Files makes one file for each dataset and period.
-	Files Layout = "files"
+	Files Layout = plan.Files
 	// Document makes one file for each period, with every dataset in it.
-	Document Layout = "document"
+	Document Layout = plan.Document
 )
 
 // An Interval says how a range is cut into files.
@@ -266,14 +267,13 @@ func (r Request) checkLength(e *Engine, p *problems) {
 	}
 	loc, _ := r.zone() // was checked
 	if _, ends, err := calendar.Cut(r.From, r.To, r.unit(), loc, e.config.MaxParts); err != nil {
-		p.add(CodeRangeTooLarge, "to", fitHint(r.From, ends, loc), "%v", err)
+		p.add(CodeRangeTooLarge, "to", fitHint(r.From.In(loc), ends.In(loc)), "%v", err)
 	}
 }
 
 // fitHint says which range would fit.
-func fitHint(from, to time.Time, loc *time.Location) string {
-	return fmt.Sprintf("the range from %s until %s fits; or choose a longer interval",
-		from.In(loc).Format(time.RFC3339), to.In(loc).Format(time.RFC3339))
+func fitHint(from, to time.Time) string {
+	return fmt.Sprintf("the range from %s until %s fits; or choose a longer interval", from.Format(time.RFC3339), to.Format(time.RFC3339))
 }
 
 func (r Request) checkFormat(e *Engine, p *problems) {

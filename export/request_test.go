@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/memstore"
@@ -143,7 +144,7 @@ func TestB5_SecretsNeverLeave(t *testing.T) {
 	h.start()
 	j, m := h.completed(export.Request{Tenant: "acme", All: true, Format: "csv"})
 	require.NotContains(t, string(h.content(j, 0)), "secret-")
-	require.Equal(t, []export.Omission{{Field: "token", Reason: "secret"}}, m.Datasets[0].Omitted)
+	require.Equal(t, []manifest.Omission{{Field: "token", Reason: "secret"}}, m.Datasets[0].Omitted)
 }
 
 // R2, D14: the same key gives the same job, also after completion; with

@@ -8,81 +8,31 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
-	"github.com/exportyard/exportyard/internal/guard"
+	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/source"
 )
 
-// A selected is one dataset of an export: what is written of it, what is read
-// to check it, and what was left out and why. It is stored in the plan.
-type selected struct {
-	Name      string          `json:"name"`
-	Schema    source.Schema   `json:"schema,omitempty"` // of the columns, then the guards
-	Columns   int             `json:"columns,omitempty"`
-	Filters   []source.Filter `json:"filters,omitempty"`
-	Key       []string        `json:"key,omitempty"`
-	Tenant    string          `json:"tenant_column,omitempty"`
-	Unguarded bool            `json:"unguarded,omitempty"`
-	Time      string          `json:"time_column,omitempty"` // only when rows are restricted by it
-	Omitted   []Omission      `json:"omitted,omitempty"`
-	Skipped   string          `json:"skipped,omitempty"`
-	// Rows as counted by the plan; -1 when it did not count.
-	Rows         int64 `json:"rows"`
-	NullTimeRows int64 `json:"null_time_rows,omitempty"`
-	Split        bool  `json:"split,omitempty"` // into several parts
-}
-
-// columns returns the fields that are written.
-func (s *selected) columns() source.Schema { return s.Schema[:s.Columns] }
-
-// query returns the query for all rows of a tenant's dataset in a period.
-func (s *selected) query(tenant string, p calendar.Period) source.Query {
-	names := s.Schema.Names()
-	q := source.Query{
-		Tenant: tenant, Dataset: s.Name, Filters: s.Filters,
-		Columns: names[:s.Columns], Guard: names[s.Columns:],
-	}
-	if s.Time != "" {
-		q.From, q.To = p.From, p.To
-		if s.timeKind() != source.Timestamp {
-			q.From, q.To = p.WallFrom, p.WallTo
-		}
-	}
-	return q
-}
-
-// guard returns the check of every row of a tenant's dataset in a period.
-func (s *selected) guard(tenant string, p calendar.Period) (*guard.Guard, error) {
-	q := s.query(tenant, p)
-	return guard.New(guard.Rule{
-		Dataset: s.Name, Schema: s.Schema, TenantColumn: s.Tenant, Tenant: tenant,
-		TimeColumn: s.Time, From: q.From, To: q.To,
-	})
-}
-
-func (s *selected) timeKind() source.Kind {
-	return s.Schema[s.Schema.Index(s.Time)].Kind
-}
-
 // resolve picks the request's datasets and fields out of the catalog. It adds
 // to p whatever is wrong.
-func (r Request) resolve(catalog []source.Dataset, f format.Formatter, p *problems) []selected {
-	var out []selected
+func (r Request) resolve(catalog []source.Dataset, f format.Formatter, p *problems) []plan.Dataset {
+	var out []plan.Dataset
 	if len(r.Datasets) > 0 {
 		out = r.resolveNamed(catalog, f, p)
 	} else {
 		out = r.resolveAll(catalog, f, p)
 	}
-	exported := slices.ContainsFunc(out, func(s selected) bool { return s.Skipped == "" })
+	exported := slices.ContainsFunc(out, func(d plan.Dataset) bool { return d.Skipped == "" })
 	if len(*p) == 0 && !exported {
 		p.add(CodeEmptySelection, "datasets", "choose others, or another range", "nothing of this selection can be exported")
 	}
 	return out
 }
 
-func (r Request) resolveNamed(catalog []source.Dataset, f format.Formatter, p *problems) []selected {
-	var out []selected
+func (r Request) resolveNamed(catalog []source.Dataset, f format.Formatter, p *problems) []plan.Dataset {
+	var out []plan.Dataset
 	seen := make(map[string]bool)
 	for i, sel := range r.Datasets {
 		field := fmt.Sprintf("datasets[%d]", i)
@@ -106,8 +56,8 @@ func (r Request) resolveNamed(catalog []source.Dataset, f format.Formatter, p *p
 	return out
 }
 
-func (r Request) resolveAll(catalog []source.Dataset, f format.Formatter, p *problems) []selected {
-	var out []selected
+func (r Request) resolveAll(catalog []source.Dataset, f format.Formatter, p *problems) []plan.Dataset {
+	var out []plan.Dataset
 	for i, area := range r.Areas {
 		if !slices.ContainsFunc(catalog, func(d source.Dataset) bool { return d.Area == area }) {
 			p.add(CodeUnknownDataset, fmt.Sprintf("areas[%d]", i), "choose one of the catalog", "no area %q", area)
@@ -117,9 +67,9 @@ func (r Request) resolveAll(catalog []source.Dataset, f format.Formatter, p *pro
 		switch {
 		case !r.All && !slices.Contains(r.Areas, d.Area):
 		case d.Off != "":
-			out = append(out, selected{Name: d.Name, Skipped: d.Off})
+			out = append(out, plan.Dataset{Name: d.Name, Skipped: d.Off})
 		case r.bounded() && d.Time == "":
-			out = append(out, selected{Name: d.Name, Skipped: "it has no time column"})
+			out = append(out, plan.Dataset{Name: d.Name, Skipped: "it has no time column"})
 		default:
 			out = append(out, r.take(d, Selection{Name: d.Name}, fmt.Sprintf("dataset %q", d.Name), f, p))
 		}
@@ -128,8 +78,8 @@ func (r Request) resolveAll(catalog []source.Dataset, f format.Formatter, p *pro
 }
 
 // take selects the fields of one dataset.
-func (r Request) take(d source.Dataset, sel Selection, field string, f format.Formatter, p *problems) selected {
-	s := selected{
+func (r Request) take(d source.Dataset, sel Selection, field string, f format.Formatter, p *problems) plan.Dataset {
+	s := plan.Dataset{
 		Name: d.Name, Filters: sel.Filters, Key: d.Key, Tenant: d.Tenant, Unguarded: d.Unguarded, Rows: -1,
 	}
 	before := len(*p)
@@ -161,11 +111,11 @@ func (r Request) take(d source.Dataset, sel Selection, field string, f format.Fo
 	}
 	s.Columns = len(columns)
 	s.Schema, _ = d.Schema.Select(names) // every name was checked
-	if _, err := s.guard(r.Tenant, calendar.Period{}); err != nil {
+	if _, err := s.Guard(r.Tenant, calendar.Period{}); err != nil {
 		p.add(CodeUnsupported, field, "correct the source's catalog", "%v", err)
 	}
 	if f != nil {
-		if err := canHold(f, s.columns()); err != nil {
+		if err := canHold(f, s.Written()); err != nil {
 			p.add(CodeUnsupported, field, "choose other columns or another format", "%v", err)
 		}
 	}
@@ -190,13 +140,13 @@ func checkDataset(d source.Dataset) error {
 	return errors.Join(errs...)
 }
 
-func defaultColumns(d source.Dataset) (columns []string, omitted []Omission) {
+func defaultColumns(d source.Dataset) (columns []string, omitted []manifest.Omission) {
 	for _, f := range d.Schema {
 		switch {
 		case f.Sensitivity == source.Secret:
-			omitted = append(omitted, Omission{Field: f.Name, Reason: "secret"})
+			omitted = append(omitted, manifest.Omission{Field: f.Name, Reason: "secret"})
 		case f.OffByDefault:
-			omitted = append(omitted, Omission{Field: f.Name, Reason: "off by default"})
+			omitted = append(omitted, manifest.Omission{Field: f.Name, Reason: "off by default"})
 		default:
 			columns = append(columns, f.Name)
 		}
@@ -255,7 +205,7 @@ func canHold(f format.Formatter, schema source.Schema) error {
 }
 
 // catalog reads and resolves in one step, for the plan.
-func (e *Engine) resolve(ctx context.Context, r Request, f format.Formatter) ([]selected, error) {
+func (e *Engine) resolve(ctx context.Context, r Request, f format.Formatter) ([]plan.Dataset, error) {
 	catalog, err := e.config.Source.Datasets(ctx, r.Tenant)
 	if err != nil {
 		return nil, err

@@ -8,8 +8,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/instant"
 	"github.com/exportyard/exportyard/internal/place"
+	"github.com/exportyard/exportyard/internal/segment"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/source"
@@ -24,75 +26,40 @@ import (
 
 func jobOf(h *worker.Held) instant.Job { return instant.Job{Tenant: h.Job.Tenant, ID: h.Job.ID} }
 
-// pin lets the plan, and with it the job, see the source at one instant.
-func (p *planner) pin(ctx context.Context, job instant.Job) (err error) {
-	asOf := AsOf{From: p.engine.config.Now().UTC()}
-	p.source, asOf.Snapshot, err = p.engine.instants.Take(ctx, job)
-	if asOf.To = p.engine.config.Now().UTC(); asOf.Snapshot != "" {
-		p.plan.AsOf = asOf
-	}
-	return err
-}
-
-// asOf says what moment the segments show: that of the plan's snapshot when all
-// of them are of it.
-func (pl *plan) asOf(segments []segment) AsOf {
-	var between AsOf
-	one := pl.AsOf.Snapshot != ""
-	for _, seg := range segments {
-		from, to := seg.ReadFrom, seg.ReadTo
-		if seg.Snapshot != "" {
-			from, to = pl.AsOf.From, pl.AsOf.To
-		}
-		if between.From.IsZero() || from.Before(between.From) {
-			between.From = from
-		}
-		if to.After(between.To) {
-			between.To = to
-		}
-		one = one && seg.Snapshot == pl.AsOf.Snapshot
-	}
-	if one {
-		return pl.AsOf
-	}
-	return between
-}
-
 // oneInstant returns the segments, read again from one snapshot when they have to
 // be and are not.
-func (s *sealer) oneInstant(ctx context.Context, segments []segment) ([]segment, error) {
-	unread := slices.ContainsFunc(segments, func(seg segment) bool { return seg.Key == "" })
-	if !unread && (!s.engine.config.RequireSnapshot || s.plan.asOf(segments).Snapshot != "") {
+func (s *sealer) oneInstant(ctx context.Context, segments []segment.Segment) ([]segment.Segment, error) {
+	unread := slices.ContainsFunc(segments, func(seg segment.Segment) bool { return seg.Key == "" })
+	if !unread && (!s.engine.config.RequireSnapshot || segment.AsOf(s.Plan, segments).Snapshot != "") {
 		return segments, nil
 	}
 	loc, err := s.request.zone()
 	if err != nil {
 		return nil, err
 	}
-	again := *s.plan // which other parts share
+	again := *s.Plan // which other parts share
 	again.Datasets = slices.Clone(again.Datasets)
-	again.AsOf = AsOf{From: s.engine.config.Now().UTC()}
+	again.AsOf = manifest.AsOf{From: s.engine.config.Now().UTC()}
 	snap, err := source.SnapshotOf(ctx, s.engine.config.Source, "")
 	if err != nil {
 		return nil, sourceFault(err)
 	}
 	defer func() { _ = snap.Close() }() // it was only read
 	again.AsOf.Snapshot, again.AsOf.To = snap.Name(), s.engine.config.Now().UTC()
-	p := planner{engine: s.engine, source: snap, request: s.request, loc: loc, plan: again, limits: make(map[string]int64)}
 	for i := range again.Datasets {
-		if err := p.count(ctx, &again.Datasets[i]); err != nil {
+		if err := again.Datasets[i].Count(ctx, snap, s.request.Tenant, again.Whole(loc)); err != nil {
 			return nil, sourceFault(err)
 		}
 	}
-	s.plan = &again
+	s.Plan = &again
 	out := slices.Clone(segments)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(s.engine.config.Parts)
 	for i := range out {
 		g.Go(func() (err error) {
-			part, seal := out[i].part, s.held.Part
-			key := place.Key(part.Base+"."+strconv.Itoa(i+1), seal.Number, seal.Fence, s.extension())
-			out[i].receipt, err = s.task.write(ctx, snap, part, key)
+			part, seal := out[i].Part, s.held.Part
+			key := place.Key(part.Base+"."+strconv.Itoa(i+1), seal.Number, seal.Fence, s.Extension())
+			out[i].Receipt, err = s.Write(ctx, snap, part, key)
 			out[i].Snapshot = snap.Name()
 			return err
 		})

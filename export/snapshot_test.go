@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -174,7 +175,7 @@ func (s *ledgerSnapshot) Close() error {
 }
 
 // states returns the prompts that the files hold, once each.
-func (h *house) states(j *export.Job, m *export.Manifest) map[string]int {
+func (h *house) states(j *export.Job, m *manifest.Manifest) map[string]int {
 	h.t.Helper()
 	out := make(map[string]int)
 	for i := range m.Files {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -145,7 +145,7 @@ func (e *Engine) kept(ctx context.Context, j queue.Job) (map[string]bool, error)
 	if err != nil {
 		return nil, err
 	}
-	keep := map[string]bool{m.Key: true, m.Key + signatureExt: true}
+	keep := map[string]bool{m.Key: true, m.Key + manifest.SignatureExt: true}
 	for _, f := range m.Files {
 		keep[f.Key] = true
 	}
@@ -199,7 +199,7 @@ func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string
 
 // archive reads the manifest that a completed job names, proves that it is the
 // one that was written, and says where it lies.
-func (e *Engine) archive(ctx context.Context, j queue.Job) (*Manifest, Destination, error) {
+func (e *Engine) archive(ctx context.Context, j queue.Job) (*manifest.Manifest, Destination, error) {
 	var res result
 	if err := decodePayload(j.Result, &res); err != nil {
 		return nil, Destination{}, err
@@ -208,13 +208,10 @@ func (e *Engine) archive(ctx context.Context, j queue.Job) (*Manifest, Destinati
 	if err != nil {
 		return nil, d, err
 	}
-	var data []byte
-	if err := readVerified(ctx, d.Sink, res.Key, res.Bytes, res.SHA256, func(r io.Reader) (err error) {
-		data, err = io.ReadAll(io.LimitReader(r, maxManifest))
-		return err
-	}); err != nil {
+	data, err := manifest.ReadAll(ctx, d.Sink, manifest.Object{Key: res.Key, Bytes: res.Bytes, SHA256: res.SHA256})
+	if err != nil {
 		return nil, d, err
 	}
-	m, err := decodeManifest(res.Key, data)
+	m, err := manifest.Decode(res.Key, data)
 	return m, d, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/sink"
 )
 
@@ -79,7 +80,7 @@ func TestVerification_BetweenCommitAndSeal(t *testing.T) {
 }
 
 // archive makes an export of a file a day and returns where it lies.
-func archive(t *testing.T, change func(*export.Config)) (*house, *export.Job, *export.Manifest) {
+func archive(t *testing.T, change func(*export.Config)) (*house, *export.Job, *manifest.Manifest) {
 	t.Helper()
 	h := newHouse(t, change)
 	h.start()
@@ -138,12 +139,12 @@ func TestD2_Signature(t *testing.T) {
 	pub, key, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	h, _, m := archive(t, func(c *export.Config) { c.SigningKey = key })
-	opts := &export.VerifyOptions{PublicKey: pub}
+	opts := &manifest.VerifyOptions{PublicKey: pub}
 	_, err = export.Verify(ctx, h.sink, "", opts)
 	require.NoError(t, err)
 	other, _, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
-	_, err = export.Verify(ctx, h.sink, "", &export.VerifyOptions{PublicKey: other})
+	_, err = export.Verify(ctx, h.sink, "", &manifest.VerifyOptions{PublicKey: other})
 	require.ErrorContains(t, err, "signature")
 	require.NoError(t, h.sink.Delete(ctx, m.Key+".sig"))
 	_, err = export.Verify(ctx, h.sink, "", opts)

@@ -12,6 +12,7 @@ import (
 	"github.com/exportyard/exportyard/examples/quickstart/internal/demo"
 	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
@@ -82,7 +83,7 @@ func (o *options) exportAll(ctx context.Context, show *screen.Screen, s seams) (
 }
 
 // exportFrom runs an engine until the exports have ended.
-func (o *options) exportFrom(ctx context.Context, src source.Source, begun *begun, show *screen.Screen, s seams) (_ []*export.Manifest, err error) {
+func (o *options) exportFrom(ctx context.Context, src source.Source, begun *begun, show *screen.Screen, s seams) (_ []*manifest.Manifest, err error) {
 	engine, shut, err := o.wire(ctx, src, s)
 	if err != nil {
 		return nil, err
@@ -232,8 +233,8 @@ func (o *options) requests() []export.Request {
 	return []export.Request{snapshot, daily}
 }
 
-func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *begun, show *screen.Screen) ([]*export.Manifest, error) {
-	var manifests []*export.Manifest
+func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *begun, show *screen.Screen) ([]*manifest.Manifest, error) {
+	var manifests []*manifest.Manifest
 	requests := o.requests()
 	for i, r := range requests {
 		m, err := o.exportOne(ctx, engine, r, begun, show)
@@ -247,7 +248,7 @@ func (o *options) exportEach(ctx context.Context, engine *export.Engine, begun *
 }
 
 // exportOne makes one export, goes on with it, or finds it done; and verifies it.
-func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, begun *begun, show *screen.Screen) (*export.Manifest, error) {
+func (o *options) exportOne(ctx context.Context, engine *export.Engine, r export.Request, begun *begun, show *screen.Screen) (*manifest.Manifest, error) {
 	begun.active = true
 	job, err := request(ctx, engine, r, begun.key)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
 )
@@ -95,7 +96,7 @@ func TestJSON_IsTheManifest(t *testing.T) {
 	stored, err := os.ReadFile(filepath.Join(at.out, filepath.FromSlash(a.Key)))
 	require.NoError(t, err)
 	require.JSONEq(t, string(stored), o.stdout)
-	var m export.Manifest
+	var m manifest.Manifest
 	require.NoError(t, json.Unmarshal([]byte(o.stdout), &m))
 	require.Equal(t, int64(25), m.Rows)
 	// So does verifying, also on other terms: twice the same job.
@@ -111,10 +112,10 @@ func TestJSON_IsTheManifest(t *testing.T) {
 func TestState_SameFlagsSameJob(t *testing.T) {
 	t.Parallel()
 	at := newPlace(t)
-	manifests := func(args ...string) export.Manifest {
+	manifests := func(args ...string) manifest.Manifest {
 		o := here(t, seams{}, at.flags(append([]string{"-db", chinook, "-json"}, args...)...)...)
 		require.Zero(t, o.code, "%v", o)
-		var m export.Manifest
+		var m manifest.Manifest
 		require.NoError(t, json.Unmarshal([]byte(o.stdout), &m))
 		return m
 	}

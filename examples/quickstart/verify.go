@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/exportyard/exportyard/examples/quickstart/internal/screen"
-	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/sink/filesink"
 )
 
@@ -21,16 +21,16 @@ func verifyFolder(ctx context.Context, dir string, show *screen.Screen) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.Close()) }()
-	keys, err := export.Manifests(ctx, disk, "")
+	keys, err := manifest.Find(ctx, disk, "")
 	if err != nil {
 		return err
 	}
 	if len(keys) == 0 {
 		return fmt.Errorf("%s holds no archive: there is no manifest in it", dir)
 	}
-	var manifests []*export.Manifest
+	var manifests []*manifest.Manifest
 	for _, key := range keys {
-		m, err := export.VerifyManifest(ctx, disk, key, nil)
+		m, err := manifest.VerifyAt(ctx, disk, key, nil)
 		if err != nil {
 			return err
 		}

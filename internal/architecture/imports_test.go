@@ -76,7 +76,10 @@ var rooms = []room{
 	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain"}, tests: []string{sqlite, pgx}},
 	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain"}},
 
-	{at: "export", own: append([]string{"internal/*", "queue/chain"}, contracts...), outside: []string{xsync}},
+	{at: "export", own: append([]string{"internal/*", "export/manifest", "queue/chain"}, contracts...), outside: []string{xsync}},
+
+	// Whoever proves an archive needs neither the engine nor a job store.
+	{at: "export/manifest", own: []string{"source", "format", "sink", "internal/place", "internal/pipeline"}},
 
 	{at: "export/observe", own: []string{"queue"}},
 
@@ -101,6 +104,8 @@ var rooms = []room{
 		outside: []string{pgx, parquet, "github.com/xuri/excelize/v2", "gonum.org/v1/plot"},
 	},
 	{at: "internal/cron", own: []string{"internal/calendar"}, outside: []string{gocron}},
+	{at: "internal/plan", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
+	{at: "internal/segment", own: append([]string{"internal/*", "export/manifest"}, contracts...), outside: []string{xsync}},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{

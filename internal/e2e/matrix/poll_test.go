@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 )
@@ -67,7 +68,7 @@ func (p *poller) manifest(ctx context.Context, key string) error {
 	if _, err := p.fetch(ctx, key, &data); err != nil {
 		return err
 	}
-	var m export.Manifest
+	var m manifest.Manifest
 	if err := json.Unmarshal([]byte(data.String()), &m); err != nil {
 		return fmt.Errorf("it cannot be read: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
@@ -250,7 +251,7 @@ func request(t testing.TB, engine *export.Engine, r export.Request) *export.Job 
 }
 
 // keysOf are the keys that manifests account for, in order.
-func keysOf(manifests ...*export.Manifest) []string {
+func keysOf(manifests ...*manifest.Manifest) []string {
 	keys := []string{}
 	for _, m := range manifests {
 		keys = append(keys, m.Key)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/e2e/rowsum"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -55,7 +56,7 @@ func suite(t *testing.T, src source.Source, store queue.JobStore, s place) map[s
 			jobs = append(jobs, request(t, engine, r))
 		}
 	}
-	var manifests []*export.Manifest
+	var manifests []*manifest.Manifest
 	sums := make(map[string]string)
 	for _, j := range jobs {
 		j = wait(t, engine, j)
@@ -83,7 +84,7 @@ func suite(t *testing.T, src source.Source, store queue.JobStore, s place) map[s
 }
 
 // requireSameRows proves that an export's files hold the rows of the source.
-func requireSameRows(t testing.TB, src source.Source, s sink.Sink, m *export.Manifest) {
+func requireSameRows(t testing.TB, src source.Source, s sink.Sink, m *manifest.Manifest) {
 	t.Helper()
 	want, err := rowsum.Source(context.Background(), src, m)
 	require.NoError(t, err)
@@ -93,7 +94,7 @@ func requireSameRows(t testing.TB, src source.Source, s sink.Sink, m *export.Man
 }
 
 // requireParquetRows asks the files' own footers.
-func requireParquetRows(t testing.TB, s sink.Sink, m *export.Manifest) {
+func requireParquetRows(t testing.TB, s sink.Sink, m *manifest.Manifest) {
 	t.Helper()
 	for _, f := range m.Files {
 		data := read(t, s, f.Key)

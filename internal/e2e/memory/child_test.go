@@ -21,6 +21,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/jsonfmt"
@@ -189,7 +190,7 @@ func (t task) source() (source.Source, error) {
 }
 
 // completed makes an export, follows it to its end and verifies it.
-func completed(ctx context.Context, engine *export.Engine, r export.Request) (*export.Manifest, error) {
+func completed(ctx context.Context, engine *export.Engine, r export.Request) (*manifest.Manifest, error) {
 	j, err := engine.Request(ctx, r)
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/internal/e2e/server"
@@ -102,7 +103,7 @@ func newYard(t testing.TB, src source.Source, change func(*export.Config)) *yard
 }
 
 // total exports everything and returns the sum of the balances.
-func (y *yard) total() (rows int, cents int64, m *export.Manifest) {
+func (y *yard) total() (rows int, cents int64, m *manifest.Manifest) {
 	y.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

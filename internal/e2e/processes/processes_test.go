@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/e2e/rowsum"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore"
@@ -181,7 +182,7 @@ func (y *yard) wait(j *export.Job) *export.Job {
 }
 
 // completed proves that a job has completed with every row of its tenant once.
-func (y *yard) completed(j *export.Job) *export.Manifest {
+func (y *yard) completed(j *export.Job) *manifest.Manifest {
 	y.t.Helper()
 	j = y.wait(j)
 	require.Equal(y.t, export.Completed, j.State, "%v", j.Error)
@@ -202,7 +203,7 @@ func (y *yard) completed(j *export.Job) *export.Manifest {
 
 // strangers are the files in the folder that no manifest accounts for, hidden
 // ones included.
-func (y *yard) strangers(manifests ...*export.Manifest) []string {
+func (y *yard) strangers(manifests ...*manifest.Manifest) []string {
 	y.t.Helper()
 	var known, found []string
 	for _, m := range manifests {
@@ -239,7 +240,7 @@ func (y *yard) until(so func() bool, otherwise string) {
 
 // requireClean waits until the folder holds what the manifests account for and
 // nothing else.
-func (y *yard) requireClean(manifests ...*export.Manifest) {
+func (y *yard) requireClean(manifests ...*manifest.Manifest) {
 	y.t.Helper()
 	y.until(func() bool { return len(y.strangers(manifests...)) == 0 }, "there is more in the folder than the manifests name")
 }
@@ -303,7 +304,7 @@ func TestR5_KillTwoOfFour(t *testing.T) {
 		y.until(func() bool { return y.sealed(jobs) > (i+1)*tenants }, "the work does not go on")
 		workers[i].signal(syscall.SIGKILL)
 	}
-	var manifests []*export.Manifest
+	var manifests []*manifest.Manifest
 	for _, j := range jobs {
 		m := y.completed(j)
 		require.Equal(t, int64(rows), m.Rows)

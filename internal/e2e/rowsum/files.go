@@ -12,15 +12,15 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
 )
 
 // Files reads an export's CSV and JSON files and adds up their rows for each dataset.
-func Files(ctx context.Context, s sink.Sink, m *export.Manifest) (map[string]Sum, error) {
-	f := files{schemas: make(map[string][]export.ManifestField), sums: make(map[string]*Sum)}
+func Files(ctx context.Context, s sink.Sink, m *manifest.Manifest) (map[string]Sum, error) {
+	f := files{schemas: make(map[string][]manifest.Field), sums: make(map[string]*Sum)}
 	for _, d := range m.Datasets {
 		if d.Skipped == "" {
 			f.schemas[d.Name], f.sums[d.Name] = d.Schema, new(Sum)
@@ -39,11 +39,11 @@ func Files(ctx context.Context, s sink.Sink, m *export.Manifest) (map[string]Sum
 }
 
 type files struct {
-	schemas map[string][]export.ManifestField
+	schemas map[string][]manifest.Field
 	sums    map[string]*Sum
 }
 
-func (f *files) file(ctx context.Context, s sink.Sink, file export.ManifestFile) error {
+func (f *files) file(ctx context.Context, s sink.Sink, file manifest.File) error {
 	stored, err := s.Open(ctx, file.Key, 0, -1)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"math/bits"
 
-	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -53,7 +53,7 @@ func (c cells) cell(kind source.Kind, text []byte) cells {
 
 // Source reads the rows that a manifest says it has from the source, and adds
 // them up for each dataset.
-func Source(ctx context.Context, src source.Source, m *export.Manifest) (map[string]Sum, error) {
+func Source(ctx context.Context, src source.Source, m *manifest.Manifest) (map[string]Sum, error) {
 	out := make(map[string]Sum)
 	for _, d := range m.Datasets {
 		if d.Skipped != "" {

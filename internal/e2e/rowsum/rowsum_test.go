@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/e2e/rowsum"
 	"github.com/exportyard/exportyard/sink/memsink"
 	"github.com/exportyard/exportyard/source"
@@ -23,14 +23,14 @@ func text(s string) *string { return &s }
 
 var rows = []row{{1, text("a, \"b\"\r\nc"), `{"a": 1}`}, {2, nil, `"x"`}, {3, text(""), "[]"}}
 
-var schema = []export.ManifestField{{Name: "id", Kind: source.Int64}, {Name: "text", Kind: source.String}, {Name: "data", Kind: source.JSON}}
+var schema = []manifest.Field{{Name: "id", Kind: source.Int64}, {Name: "text", Kind: source.String}, {Name: "data", Kind: source.JSON}}
 
 // sumOf adds up a source of those rows.
 func sumOf(t *testing.T, rows []row) rowsum.Sum {
 	t.Helper()
 	src, err := slicesource.New("rows", rows, &slicesource.Options{Unguarded: true})
 	require.NoError(t, err)
-	sums, err := rowsum.Source(context.Background(), src, &export.Manifest{Datasets: []export.ManifestDataset{{Name: "rows", Schema: schema}}})
+	sums, err := rowsum.Source(context.Background(), src, &manifest.Manifest{Datasets: []manifest.Dataset{{Name: "rows", Schema: schema}}})
 	require.NoError(t, err)
 	return sums["rows"]
 }
@@ -41,9 +41,9 @@ func fileSum(t *testing.T, format, content string) (rowsum.Sum, error) {
 	bucket, err := memsink.New(nil)
 	require.NoError(t, err)
 	bucket.Put("file", []byte(content))
-	sums, err := rowsum.Files(context.Background(), bucket, &export.Manifest{
-		Datasets: []export.ManifestDataset{{Name: "rows", Schema: schema}},
-		Files:    []export.ManifestFile{{Key: "file", Dataset: "rows", Format: format}},
+	sums, err := rowsum.Files(context.Background(), bucket, &manifest.Manifest{
+		Datasets: []manifest.Dataset{{Name: "rows", Schema: schema}},
+		Files:    []manifest.File{{Key: "file", Dataset: "rows", Format: format}},
 	})
 	return sums["rows"], err
 }

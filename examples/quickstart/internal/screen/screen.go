@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 )
 
 // A Screen is where the program speaks: standard output, or with JSON standard
@@ -95,7 +96,7 @@ func (b *Bar) Show(j *export.Job) {
 }
 
 // Report prints what was exported and verified. The error is the first of all writing.
-func (s *Screen) Report(root string, manifests []*export.Manifest) error {
+func (s *Screen) Report(root string, manifests []*manifest.Manifest) error {
 	if s.json {
 		return s.printJSON(manifests)
 	}
@@ -137,7 +138,7 @@ func (s *Screen) Report(root string, manifests []*export.Manifest) error {
 	return s.err
 }
 
-func (s *Screen) printJSON(manifests []*export.Manifest) error {
+func (s *Screen) printJSON(manifests []*manifest.Manifest) error {
 	var v any = manifests
 	if len(manifests) == 1 {
 		v = manifests[0]

@@ -14,6 +14,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/exportyard/exportyard/export"
+	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/format/csvfmt"
 	"github.com/exportyard/exportyard/format/formattest"
@@ -86,7 +87,7 @@ func compression(t task.Task) format.Compression {
 }
 
 // completed makes an export and follows it to its end.
-func completed(ctx context.Context, engine *export.Engine, r export.Request) (*export.Manifest, error) {
+func completed(ctx context.Context, engine *export.Engine, r export.Request) (*manifest.Manifest, error) {
 	job, err := engine.Request(ctx, r)
 	if err != nil {
 		return nil, err

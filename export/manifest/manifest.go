@@ -1,4 +1,17 @@
-package export
+// Package manifest is what an export leaves behind: the list of its files, with
+// which anybody can prove an archive years later, without the engine, the job
+// store and the source that made it.
+//
+// [Find] lists the archives of a destination, [Verify] proves one of them: every
+// file is there with the size and the SHA-256 that were written, and the totals
+// are the sums. With the public key of whoever made it, it also proves that the
+// manifest is theirs. [Read] proves a single object while it is read.
+//
+// # Errors
+//
+// What is not as it was written is an [*Error], which names each bad object. All
+// other errors are those of the sink.
+package manifest
 
 import (
 	"crypto/ed25519"
@@ -30,13 +43,13 @@ type Manifest struct {
 	CreatedAt time.Time       `json:"created_at"`
 	AsOf      AsOf            `json:"as_of"`
 	Zone      string          `json:"zone"`
-	Interval  Interval        `json:"interval"`
+	Interval  string          `json:"interval"`
 	// From and To are the range of the rows' time; absent when it is open.
 	From time.Time `json:"from,omitzero"`
 	To   time.Time `json:"to,omitzero"`
 
-	Datasets []ManifestDataset `json:"datasets"`
-	Files    []ManifestFile    `json:"files"`
+	Datasets []Dataset `json:"datasets"`
+	Files    []File    `json:"files"`
 	// Rows and Bytes are the sums over Files.
 	Rows  int64 `json:"rows"`
 	Bytes int64 `json:"bytes"`
@@ -55,13 +68,18 @@ type AsOf struct {
 	To       time.Time `json:"to"`
 }
 
-// A ManifestDataset describes a dataset of an export.
-type ManifestDataset struct {
-	Name   string          `json:"name"`
-	Schema []ManifestField `json:"schema,omitempty"`
-	Rows   int64           `json:"rows"`
-	// Counted says who counted the rows: "source", in the snapshot that was
-	// read, or "stream", by reading.
+// How the rows of a [Dataset] were counted.
+const (
+	CountedBySource = "source" // in the snapshot that was read
+	CountedByStream = "stream" // by reading
+)
+
+// A Dataset describes a dataset of an export.
+type Dataset struct {
+	Name   string  `json:"name"`
+	Schema []Field `json:"schema,omitempty"`
+	Rows   int64   `json:"rows"`
+	// Counted says who counted the rows, CountedBySource or CountedByStream.
 	Counted string `json:"counted,omitempty"`
 	// Unguarded says that no column tells the tenant of a row.
 	Unguarded bool       `json:"unguarded,omitempty"`
@@ -72,8 +90,8 @@ type ManifestDataset struct {
 	NullTimeRows int64 `json:"null_time_rows,omitempty"`
 }
 
-// A ManifestField describes a column.
-type ManifestField struct {
+// A Field describes a column.
+type Field struct {
 	Name     string      `json:"name"`
 	Kind     source.Kind `json:"kind"`
 	Required bool        `json:"required,omitempty"`
@@ -85,9 +103,9 @@ type Omission struct {
 	Reason string `json:"reason"`
 }
 
-// A ManifestFile describes one file. From and To are its period. The Raw
-// figures are of the bytes before compression.
-type ManifestFile struct {
+// A File describes one file. From and To are its period. The Raw figures are of
+// the bytes before compression.
+type File struct {
 	Key         string             `json:"key"`
 	Name        string             `json:"name"`
 	Dataset     string             `json:"dataset,omitempty"`
@@ -100,7 +118,7 @@ type ManifestFile struct {
 	Rows        int64              `json:"rows"`
 	Bytes       int64              `json:"bytes"`
 	SHA256      string             `json:"sha256"`
-	CRC32       string             `json:"crc32"` // eight hexadecimal digits
+	CRC32       string             `json:"crc32"` // as [HexCRC] writes it
 	RawBytes    int64              `json:"raw_bytes"`
 	RawCRC32    string             `json:"raw_crc32"`
 	MediaType   string             `json:"media_type"`
@@ -108,22 +126,37 @@ type ManifestFile struct {
 	AsOf AsOf `json:"as_of,omitzero"`
 }
 
-// encode writes the manifest as people can read it.
-func (m *Manifest) encode() ([]byte, error) {
+// HexCRC writes a CRC-32 as manifests do, in eight hexadecimal digits.
+func HexCRC(c uint32) string { return fmt.Sprintf("%08x", c) }
+
+// Encode writes the manifest as people can read it.
+func (m *Manifest) Encode() ([]byte, error) {
 	data, err := json.MarshalIndent(m, "", "  ")
 	return append(data, '\n'), err
 }
 
-func hexCRC(c uint32) string { return fmt.Sprintf("%08x", c) }
-
-const signatureExt = ".sig"
-
-// sign returns the detached signature of a manifest: one line of base64.
-func sign(key ed25519.PrivateKey, manifest []byte) []byte {
-	return []byte(base64.StdEncoding.EncodeToString(ed25519.Sign(key, manifest)) + "\n")
+// Decode reads the manifest that was found under key. One of a later version
+// than FormatVersion is an [*Error].
+func Decode(key string, data []byte) (*Manifest, error) {
+	m := new(Manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, corrupt(key, "is not a manifest")
+	}
+	if m.FormatVersion < 1 || m.FormatVersion > FormatVersion {
+		return nil, corrupt(key, fmt.Sprintf("has format version %d, this program reads up to %d", m.FormatVersion, FormatVersion))
+	}
+	return m, nil
 }
 
-func signatureValid(key ed25519.PublicKey, manifest, signature []byte) bool {
+// SignatureExt is what a signature's key has behind that of its manifest.
+const SignatureExt = ".sig"
+
+// Sign returns the detached signature of an encoded manifest: one line of base64.
+func Sign(key ed25519.PrivateKey, encoded []byte) []byte {
+	return []byte(base64.StdEncoding.EncodeToString(ed25519.Sign(key, encoded)) + "\n")
+}
+
+func signatureValid(key ed25519.PublicKey, encoded, signature []byte) bool {
 	sig, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(signature)))
-	return err == nil && ed25519.Verify(key, manifest, sig)
+	return err == nil && ed25519.Verify(key, encoded, sig)
 }
