@@ -91,9 +91,10 @@ type connection struct {
 }
 
 // Range reads the blocks of a range; the last one has no end.
-func (c *connection) Range(ctx context.Context, n int64) (ranges.Rows, error) {
+func (c *connection) Range(ctx context.Context, n int64) ranges.Rows {
+	end := (n + 1) * c.each
 	if n == c.total-1 {
-		return c.Session.Range(ctx, n*c.each, -1)
+		end = -1
 	}
-	return c.Session.Range(ctx, n*c.each, (n+1)*c.each)
+	return c.Session.Range(ctx, n*c.each, end)
 }

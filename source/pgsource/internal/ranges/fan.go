@@ -10,7 +10,7 @@ import (
 type Connection interface {
 	// Range starts to read the rows of a range, counted from 0. They are closed
 	// before the next range is asked for.
-	Range(ctx context.Context, n int64) (Rows, error)
+	Range(ctx context.Context, n int64) Rows
 	// End is called when the connection is not needed any more.
 	End()
 }

@@ -30,11 +30,7 @@ func newWorker(bytes int) *worker {
 // read makes blocks of the rows of a range; the last may be empty.
 func (w *worker) read(ctx context.Context, conn Connection, n int64) error {
 	ctx, cancel := context.WithCancel(ctx)
-	rows, err := conn.Range(ctx, n)
-	if err != nil {
-		cancel()
-		return err
-	}
+	rows := conn.Range(ctx, n)
 	defer rows.Close()
 	defer cancel() // before that, so that nobody waits for rows behind an error
 	for last := false; !last; {

@@ -86,30 +86,29 @@ func (s *Session) Share(ctx context.Context) (string, error) {
 // SameTable reports whether two sessions read the same table.
 func (s *Session) SameTable(other *Session) bool { return s.table == other.table }
 
-// ByRanges makes the session one that reads ranges alone. It takes all locks that
-// ranges need, so that none of them waits later behind somebody who waits for
-// another session of the same read.
-func (s *Session) ByRanges(ctx context.Context) error {
+// ByRanges makes the session one that reads ranges alone: it prepares their statement
+// once. It takes all locks that ranges need, so that none of them waits later behind
+// somebody who waits for another session of the same read.
+func (s *Session) ByRanges(ctx context.Context) (err error) {
 	if err := s.exec(ctx, byRanges); err != nil {
 		return s.Failed(ctx, "begin to read", "", err)
 	}
-	none, err := s.Range(ctx, 0, 0)
-	if err != nil {
+	if s.ranged, err = s.q.Range(); err != nil {
 		return err
 	}
-	if _, err := none.Next(ctx, nil); err != io.EOF {
+	if s.prepared, err = s.pg.Prepare(ctx, "", s.ranged.SQL(), nil); err != nil {
+		return s.Failed(ctx, "prepare to read", s.ranged.SQL(), err)
+	}
+	if _, err := s.Range(ctx, 0, 0).Next(ctx, nil); err != io.EOF {
 		return err
 	}
 	return nil
 }
 
 // Range starts to read the rows that lie in the table's blocks first ≤ block < end,
-// in their order; a negative end is none. The rows are closed before the session
-// is used again.
-func (s *Session) Range(ctx context.Context, first, end int64) (*Rows, error) {
-	st, err := s.q.Range(first, end)
-	if err != nil {
-		return nil, err
-	}
-	return &Rows{ses: s, sql: st.SQL(), result: s.query(ctx, st)}, nil
+// in their order; a negative end is none. The session is one by ranges, and the rows
+// are closed before it is used again.
+func (s *Session) Range(ctx context.Context, first, end int64) *Rows {
+	s.ranged.Within(first, end)
+	return &Rows{ses: s, sql: s.ranged.SQL(), result: s.pg.ExecStatement(ctx, s.prepared, s.ranged.Args(), nil, binary)}
 }

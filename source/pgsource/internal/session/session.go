@@ -54,6 +54,10 @@ type Session struct {
 	schema   source.Schema // of its rows
 	decoders []wire.Decoder
 	table    int64 // the OID of a plain table without a key
+
+	// Of a session by ranges: their statement, and as the server has it.
+	ranged   *statement.Statement
+	prepared *pgconn.StatementDescription
 }
 
 // Options of a session.
@@ -213,9 +217,12 @@ func (s *Session) learnStored(ctx context.Context) error {
 
 var countDecoder = wire.For(source.Field{Kind: source.Int64}, pgtype.Int8OID)
 
+// binary is the format of all results.
+var binary = []int16{pgtype.BinaryFormatCode}
+
 // query starts a statement. Its result is closed before the next one.
 func (s *Session) query(ctx context.Context, st *statement.Statement) *pgconn.ResultReader {
-	return s.pg.ExecParams(ctx, st.SQL(), st.Args(), nil, nil, []int16{pgtype.BinaryFormatCode})
+	return s.pg.ExecParams(ctx, st.SQL(), st.Args(), nil, nil, binary)
 }
 
 // read returns all rows of a statement.

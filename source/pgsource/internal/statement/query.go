@@ -2,6 +2,7 @@ package statement
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,19 +97,31 @@ func (q *Query) Rows() (*Statement, error) {
 }
 
 // Range returns the statement that reads those rows of a stored query that lie in
-// the table's blocks first ≤ block < end; a negative end is none.
-func (q *Query) Range(first, end int64) (*Statement, error) {
+// some of the table's blocks. It is the same for every range; which one it is, its
+// last two arguments say, see [Statement.Within].
+func (q *Query) Range() (*Statement, error) {
 	st, err := q.Rows()
 	if err != nil {
 		return nil, err
 	}
 	st.Write(" and q.ctid >= ")
-	st.Arg("tid", tid(first))
-	if end >= 0 {
-		st.Write(" and q.ctid < ")
-		st.Arg("tid", tid(end))
-	}
+	st.Arg("tid", tid(0))
+	st.Write(" and q.ctid < ")
+	st.Arg("tid", tid(endless))
 	return st, nil
+}
+
+// endless is a block that no table has.
+const endless = math.MaxUint32
+
+// Within makes the statement, of [Query.Range], read the blocks first ≤ block < end;
+// a negative end is none.
+func (s *Statement) Within(first, end int64) {
+	if end < 0 {
+		end = endless
+	}
+	bounds := s.args[len(s.args)-2:]
+	bounds[0], bounds[1] = []byte(tid(first)), []byte(tid(end))
 }
 
 // tid is where a block begins.

@@ -122,11 +122,7 @@ func TestRows(t *testing.T) {
 		` and (cast(q."who" as text) collate "C" = any(cast($5 as text[])))`+
 		` and cast(q."who" as text) collate "C" = cast($6 as text)`+
 		` and (q."id") > (cast($7 as bigint)) order by q."id"`, st.SQL())
-	var args []string
-	for _, a := range st.Args() {
-		args = append(args, string(a))
-	}
-	require.Equal(t, []string{hostile, hostile, "2026-09-30T23:00:00.000001Z", `{"1","2"}`, `{"a\"b\\","c"}`, "bob", "10"}, args)
+	require.Equal(t, []string{hostile, hostile, "2026-09-30T23:00:00.000001Z", `{"1","2"}`, `{"a\"b\\","c"}`, "bob", "10"}, texts(st.Args()))
 }
 
 // A range of a table is read without an order, where its rows lie.
@@ -134,18 +130,26 @@ func TestRange(t *testing.T) {
 	t.Parallel()
 	q := query(t, source.Query{Tenant: "acme", Columns: []string{"id"}})
 	q.Key, q.Stored = nil, true
-	for end, want := range map[int64]string{
-		256: ` and q.ctid >= cast($3 as tid) and q.ctid < cast($4 as tid)`,
-		-1:  ` and q.ctid >= cast($3 as tid)`,
-	} {
-		st, err := q.Range(128, end)
-		require.NoError(t, err)
-		require.Equal(t, `select q."id" from "runs" as q where true`+
-			` and q."org" = cast($1 as text) and cast(q."org" as text) collate "C" = cast($2 as text)`+want, st.SQL())
-		require.Equal(t, "(128,0)", string(st.Args()[2]))
-		require.Equal(t, "explain (format json) "+st.SQL(), st.Explain().SQL())
-		require.Equal(t, st.Args(), st.Explain().Args())
+	st, err := q.Range()
+	require.NoError(t, err)
+	require.Equal(t, `select q."id" from "runs" as q where true`+
+		` and q."org" = cast($1 as text) and cast(q."org" as text) collate "C" = cast($2 as text)`+
+		` and q.ctid >= cast($3 as tid) and q.ctid < cast($4 as tid)`, st.SQL())
+	require.Equal(t, "explain (format json) "+st.SQL(), st.Explain().SQL())
+	require.Equal(t, st.Args(), st.Explain().Args())
+	for end, want := range map[int64]string{256: "(256,0)", -1: "(4294967295,0)"} {
+		st.Within(128, end)
+		require.Equal(t, []string{"acme", "acme", "(128,0)", want}, texts(st.Args()))
 	}
+}
+
+// texts are arguments as they are read.
+func texts(args [][]byte) []string {
+	var out []string
+	for _, a := range args {
+		out = append(out, string(a))
+	}
+	return out
 }
 
 func TestResolve_RefusesWhatDoesNotFit(t *testing.T) {
