@@ -33,9 +33,12 @@ type DataError struct {
 	Err error
 }
 
-// Error names dataset, column and rule.
+// Error names dataset, column where it is known, and rule.
 func (e *DataError) Error() string {
 	msg := fmt.Sprintf("dataset %q, column %q: %s", e.Dataset, e.Column, e.Rule)
+	if e.Column == "" {
+		msg = fmt.Sprintf("dataset %q: %s", e.Dataset, e.Rule)
+	}
 	if e.Err != nil {
 		msg += ": " + e.Err.Error()
 	}

@@ -269,4 +269,6 @@ func TestDataError(t *testing.T) {
 	require.EqualError(t, err, `dataset "runs", column "cost": not a decimal(12,4): more digits than the kind holds`)
 	err.Err = nil
 	require.EqualError(t, err, `dataset "runs", column "cost": not a decimal(12,4)`)
+	err.Column = ""
+	require.EqualError(t, err, `dataset "runs": not a decimal(12,4)`)
 }
