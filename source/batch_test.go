@@ -126,13 +126,28 @@ func TestVectorLimits(t *testing.T) {
 	long := strings.Repeat("x", source.MaxCell+1)
 	require.ErrorContains(t, v.AppendString(long), "over the limit")
 	require.ErrorContains(t, v.AppendBytes([]byte(long)), "over the limit")
-	require.ErrorContains(t, v.AppendWith(func(dst []byte) []byte { return append(dst, long...) }), "over the limit")
 	require.Zero(t, v.Len())
 	require.NoError(t, v.AppendString(long[1:]))
-	require.NoError(t, v.AppendWith(func(dst []byte) []byte { return append(dst, "after"...) }))
+	require.NoError(t, v.AppendString("after"))
 	require.Equal(t, "after", string(v.Bytes(1)))
 	require.Len(t, v.Data(), source.MaxCell+5)
 	require.Equal(t, []uint32{0, source.MaxCell, source.MaxCell + 5}, v.Offsets())
+}
+
+func TestVectorVouch(t *testing.T) {
+	t.Parallel()
+	b := source.NewBatch(source.Schema{{Name: "a", Kind: source.String}}, 0, 0)
+	v := b.Col(0)
+	require.NoError(t, v.AppendString("a"))
+	require.False(t, v.Vouched())
+	v.Vouch()
+	require.True(t, v.Vouched())
+	v.AppendNull()
+	require.False(t, v.Vouched(), "nobody vouches for what comes later")
+	v.Vouch()
+	b.Reset()
+	require.NoError(t, v.AppendString("b"))
+	require.False(t, v.Vouched())
 }
 
 // The cell that Bytes returns cannot be appended to over its neighbour.

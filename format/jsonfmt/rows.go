@@ -76,7 +76,7 @@ func (r *rows) AppendRows(dst []byte, batch *source.Batch) (_ []byte, err error)
 			dst = append(dst, col.open...)
 			switch col.base {
 			case source.String:
-				if dst, err = appendText(dst, v.Bytes(i), col.name); err != nil {
+				if dst, err = appendText(dst, v.Bytes(i), v.Vouched(), col.name); err != nil {
 					return dst, err
 				}
 			case source.JSON:
@@ -137,11 +137,11 @@ func (r *rows) appendJSON(dst, value []byte) []byte {
 	return dst
 }
 
-// appendText appends a String cell. Only what is not ASCII needs a look at its
-// UTF-8.
-func appendText(dst, cell []byte, name string) ([]byte, error) {
+// appendText appends a String cell. Only what is not ASCII, and nobody has vouched
+// for, needs a look at its UTF-8.
+func appendText(dst, cell []byte, vouched bool, name string) ([]byte, error) {
 	dst, ascii := appendString(dst, cell)
-	if !ascii && !utf8.Valid(cell) {
+	if !ascii && !vouched && !utf8.Valid(cell) {
 		return dst, &source.DataError{Column: name, Rule: "not valid UTF-8"}
 	}
 	return dst, nil

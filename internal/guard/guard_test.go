@@ -252,6 +252,21 @@ func TestR16_TextIsUTF8(t *testing.T) {
 	require.NoError(t, check(t, guard.Rule{}, raw(t, source.Bytes, "\xff\xe4")), "bytes may be anything")
 }
 
+// What a reader vouches for is not looked at, and what was looked at is vouched for.
+func TestR16_TextIsCheckedOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []source.Kind{source.String, source.JSON} {
+		b := raw(t, kind, `"x"`)
+		require.NoError(t, check(t, guard.Rule{}, b))
+		require.True(t, b.Col(0).Vouched(), kind)
+		b = raw(t, kind, "\xff")
+		refused(t, check(t, guard.Rule{}, b), "not valid UTF-8")
+		require.False(t, b.Col(0).Vouched(), kind)
+		b.Col(0).Vouch()
+		require.NoError(t, check(t, guard.Rule{}, b), kind)
+	}
+}
+
 func TestR16_TextIsCheckedCellByCell(t *testing.T) {
 	t.Parallel()
 	pieces := []string{"", "a", "é", "你", "👋", "\xe4", "\xbd\xa0", "\xf0\x9f", "\x91\x8b", "\xc3", "\xa9", "\xff"}

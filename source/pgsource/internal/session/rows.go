@@ -64,5 +64,8 @@ func (s *Session) Decode(b *source.Batch, data []byte, rows int) error {
 	if column, err := wire.DecodeRows(b, s.decoders, data, rows); err != nil {
 		return DataError(s.q.Name, s.schema[column].Name, err)
 	}
+	for _, column := range s.vouched {
+		b.Col(column).Vouch()
+	}
 	return nil
 }

@@ -53,6 +53,7 @@ type Session struct {
 	q        statement.Query
 	schema   source.Schema // of its rows
 	decoders []wire.Decoder
+	vouched  []int // columns whose text the server has checked, as it does all that it takes in or converts
 	table    int64 // the OID of a plain table without a key
 
 	// Of a session by ranges: their statement, and as the server has it.
@@ -172,7 +173,13 @@ func (s *Session) learn(ctx context.Context) error {
 			return err
 		}
 	}
-	s.schema, s.decoders = layout(s.q.Selected())
+	selected := s.q.Selected()
+	s.schema, s.decoders = layout(selected)
+	for i, c := range selected {
+		if c.Vouched {
+			s.vouched = append(s.vouched, i)
+		}
+	}
 	if t.Plain != "" && len(t.Key) == 0 {
 		return s.learnStored(ctx)
 	}

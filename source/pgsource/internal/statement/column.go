@@ -17,6 +17,8 @@ type Column struct {
 	// Read is the expression to select, and Decode reads what it gives.
 	Read   string
 	Decode wire.Decoder
+	// Vouched says that the database lets nothing into the column that the field may not hold.
+	Vouched bool
 	// Expr is what conditions and orderings by a key see, and Type that of its values.
 	Expr string
 	Type string
@@ -43,6 +45,7 @@ func (t *Table) Resolve(i int, oid uint32, typeName string) (Column, error) {
 		if oid == pgtype.TextOID || oid == pgtype.VarcharOID {
 			c.Like, c.own = ref, ref
 		}
+		c.Vouched = f.Kind == source.String || oid == pgtype.JSONOID || oid == pgtype.JSONBOID
 		if c.Decode == nil && f.Kind == source.String {
 			c.Read, c.Decode = "cast("+ref+" as text)", wire.For(f, pgtype.TextOID)
 		}

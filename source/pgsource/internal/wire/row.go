@@ -12,17 +12,16 @@ import (
 const null = 0xffffffff
 
 // AppendRow appends a row whose nulls are nil slices. It reports the first cell
-// over [source.MaxCell], before it has copied anything, else -1.
+// over [source.MaxCell], and appends nothing then, else -1.
 func AppendRow(dst []byte, values [][]byte) (_ []byte, tooLong int) {
+	begin := len(dst)
 	for i, value := range values {
-		if len(value) > source.MaxCell {
-			return dst, i
-		}
-	}
-	for _, value := range values {
-		if value == nil {
+		switch {
+		case value == nil:
 			dst = binary.BigEndian.AppendUint32(dst, null)
 			continue
+		case len(value) > source.MaxCell:
+			return dst[:begin], i
 		}
 		dst = append(binary.BigEndian.AppendUint32(dst, uint32(len(value))), value...)
 	}
