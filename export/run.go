@@ -59,6 +59,8 @@ func (e *Engine) failed(h *worker.Held, err error) queue.Finish {
 	}
 	reason := failure(string(h.Part.Kind), err)
 	reason.Job = h.Job.ID
+	// What the store gave back wrongly it may give back rightly, or a seal makes it anew.
+	reason.Retryable = reason.Retryable || reason.Code == CodeVerificationFailed && len(reason.Problems) > 0
 	if reason.Retryable && h.Part.Failures+1 < e.config.MaxAttempts {
 		return queue.Finish{Outcome: queue.Retry, Reason: reason.payload(), Delay: e.retry.Delay(h.Part.Failures + 1)}
 	}

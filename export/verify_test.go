@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,13 +52,11 @@ func TestVerification_BetweenCommitAndSeal(t *testing.T) {
 				t.Run(layout.name+"/"+name+"/"+which, func(t *testing.T) {
 					t.Parallel()
 					inner := newMemsink(t)
-					done := false
 					broken := &faultySink{Sink: inner, fail: func(string, string) error { return nil }}
 					broken.after = func(_, key string) {
-						if done || !strings.Contains(key, which) {
+						if !strings.Contains(key, which) {
 							return
 						}
-						done = true
 						data, _ := inner.Bytes(key)
 						if change == nil {
 							_ = inner.Delete(context.Background(), key)
@@ -77,6 +76,26 @@ func TestVerification_BetweenCommitAndSeal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// R26: what the seal finds to be bad once, it makes anew.
+func TestR26_BadOnce(t *testing.T) {
+	t.Parallel()
+	inner := newMemsink(t)
+	var written atomic.Int32
+	broken := &faultySink{Sink: inner, fail: func(string, string) error { return nil }}
+	broken.after = func(_, key string) {
+		if strings.Contains(key, "manifest") && written.Add(1) == 1 {
+			data, _ := inner.Bytes(key)
+			inner.Put(key, data[:len(data)-1])
+		}
+	}
+	h := newHouse(t, func(c *export.Config) { c.Sink = broken })
+	h.start()
+	_, m := h.completed(export.Request{Tenant: "acme", All: true, Format: "csv", Compression: export.Gzip})
+	require.Equal(t, int32(2), written.Load())
+	require.NoError(t, h.Sweep(context.Background()))
+	require.Len(t, inner.Keys(), len(m.Files)+1)
 }
 
 // archive makes an export of a file a day and returns where it lies.

@@ -34,6 +34,9 @@ type Options struct {
 	// Concurrency is how many parts of a file are sent at once, while the next
 	// is filled. Default: 1.
 	Concurrency int
+	// Budget bounds the memory of uploads; share one among all sinks of a process.
+	// Default: nil, each upload takes what it needs.
+	Budget *Budget
 	// AbortTimeout is how long Abort may take to clean up. Default: 30 seconds.
 	AbortTimeout time.Duration
 	// Unconditional says that the store refuses conditional writes. Default:
@@ -97,7 +100,20 @@ func New(bucket *blob.Bucket, opts *Options) (*Sink, error) {
 		return nil, fmt.Errorf("blobsink: %d parts, %d at once, %v to abort: each must be above zero",
 			o.MaxParts, o.Concurrency, o.AbortTimeout)
 	}
-	return &Sink{bucket: bucket, opts: o, folder: isFolder(bucket)}, nil
+	s := &Sink{bucket: bucket, opts: o, folder: isFolder(bucket)}
+	if err := s.affords(o.PartSize); err != nil {
+		return nil, fmt.Errorf("blobsink: %w", err)
+	}
+	return s, nil
+}
+
+// affords says with an error that an upload in parts of that size would wait for
+// ever.
+func (s *Sink) affords(partSize int) error {
+	if b := s.opts.Budget; b != nil && s.memory(partSize) > b.total {
+		return fmt.Errorf("an upload in parts of %d bytes needs %d bytes of memory, the budget is %d", partSize, s.memory(partSize), b.total)
+	}
+	return nil
 }
 
 // Open reads an object or a range of it, see [sink.Sink].

@@ -15,6 +15,8 @@
 // that outgrows its hint and reaches the limit fails with a plain error instead
 // of after hours at the store's own. Under s3blob each writer holds
 // [Options.Concurrency] + 1 parts in memory and another 16 MiB of its beginning.
+// [Options.Budget] bounds what all writers hold together; the first 64 KiB of each
+// are not counted.
 //
 // Of the drivers, fileblob is for development: it never writes back to the
 // disk, and it lists out of order, so that List holds the listing in memory to
@@ -28,7 +30,7 @@
 // An object appears when the store takes its last request, whole or not at all,
 // and only where there is none: Commit asks first, and the request is
 // conditional unless [Options.Unconditional] says that the store knows no such
-// thing. Without conditions, and under fileblob, writers of one key in
+// thing. Then it asks for the object's size, and believes that and not the answer. Without conditions, and under fileblob, writers of one key in
 // several processes could replace each other's object in between; those of
 // one Sink cannot.
 //
@@ -46,7 +48,7 @@
 //
 // # Options
 //
-// [Options] sets the parts of an upload, the time that Abort may take, and how
-// unfinished uploads are found: for S3 and what speaks its protocol, by package
+// [Options] sets the parts of an upload and the memory of all of them, the time that
+// Abort may take, and how unfinished uploads are found: for S3 and what speaks its protocol, by package
 // s3uploads below this one. nil is right for stores that keep none.
 package blobsink

@@ -27,6 +27,9 @@ type scripted struct {
 	write   func(p []byte) (int, error)
 	close   func(ctx context.Context) error
 	exists  bool
+	lost    int64 // how many bytes of what is closed without an error are not there
+	written int64
+	closed  bool // without an error
 	deleted []string
 }
 
@@ -56,8 +59,11 @@ func (d *scripted) ErrorCode(err error) gcerrors.ErrorCode {
 }
 
 func (d *scripted) Attributes(context.Context, string) (*driver.Attributes, error) {
-	if d.exists {
+	switch {
+	case d.exists:
 		return &driver.Attributes{}, nil
+	case d.closed && d.lost <= d.written:
+		return &driver.Attributes{Size: d.written - d.lost}, nil
 	}
 	return nil, errMissing
 }
@@ -84,14 +90,18 @@ func (w scriptedWriter) Write(p []byte) (int, error) {
 	if w.write != nil {
 		return w.write(p)
 	}
+	w.written += int64(len(p))
 	return len(p), nil
 }
 
-func (w scriptedWriter) Close() error {
+func (w scriptedWriter) Close() (err error) {
 	if w.close != nil {
-		return w.close(w.ctx)
+		err = w.close(w.ctx)
+	} else {
+		err = w.ctx.Err()
 	}
-	return w.ctx.Err()
+	w.closed = err == nil
+	return err
 }
 
 func scriptedSink(t *testing.T, d *scripted, opts *blobsink.Options) *blobsink.Sink {
@@ -185,6 +195,35 @@ func TestR25_ErrorThenCommit(t *testing.T) {
 	require.ErrorIs(t, w.Commit(), sink.ErrFull)
 	require.NoError(t, w.Abort())
 	require.Equal(t, 1, closed, "a driver's writer is closed once")
+}
+
+// TestR26_CommitAsksTheStore: a driver that reports success is not believed.
+func TestR26_CommitAsksTheStore(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		lost int64
+		want string // in the error; empty for none
+	}{
+		{"all of it is there", 0, ""},
+		{"less is there", 3, "the store has 7 of 10 bytes"},
+		{"nothing is there", 11, "does not have it"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w, err := scriptedSink(t, &scripted{lost: tt.lost}, nil).Create(t.Context(), "a", nil)
+			require.NoError(t, err)
+			_, err = w.Write(make([]byte, 10))
+			require.NoError(t, err)
+			err = w.Commit()
+			if tt.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, tt.want)
+			require.NoError(t, w.Abort())
+		})
+	}
 }
 
 func TestErrors(t *testing.T) {

@@ -21,6 +21,9 @@ func (s *Sink) Create(ctx context.Context, key string, opts *sink.CreateOptions)
 		o = *opts
 	}
 	w := &writer{ctx: ctx, sink: s, key: key, partSize: s.partSize(o.SizeHint)}
+	if err := s.affords(w.partSize); err != nil {
+		return nil, fmt.Errorf("blobsink: create %q: %w", key, err)
+	}
 	bounded, cancel := context.WithCancel(ctx)
 	b, err := s.bucket.NewWriter(bounded, key, s.writerOptions(&o, w.partSize))
 	if err != nil {
@@ -73,6 +76,7 @@ type writer struct {
 	blob     *blob.Writer
 	partSize int
 	written  int64
+	memory   int64 // taken from the budget
 	err      error // why nothing can be committed anymore
 	done     bool
 }
@@ -88,10 +92,36 @@ func (w *writer) Write(p []byte) (int, error) {
 			w.key, w.sink.opts.MaxParts, w.partSize)
 		return 0, w.err
 	}
+	if err := w.reserve(len(p)); err != nil {
+		return 0, err
+	}
 	n, err := w.blob.Write(p)
 	w.written += int64(n)
 	w.err = wrapTaken("write", w.key, err)
 	return n, w.err
+}
+
+// reserve takes memory for the upload before it is large.
+func (w *writer) reserve(more int) error {
+	b := w.sink.opts.Budget
+	if b == nil || w.memory > 0 || w.written+int64(more) <= uncounted {
+		return nil
+	}
+	need := w.sink.memory(w.partSize)
+	if err := b.take(w.ctx, need); err != nil {
+		w.err = fmt.Errorf("blobsink: write %q: waiting for memory: %w", w.key, err)
+		return w.err
+	}
+	w.memory = need
+	return nil
+}
+
+// release gives the memory back: the driver's writer is closed.
+func (w *writer) release() {
+	if w.memory > 0 {
+		w.sink.opts.Budget.give(w.memory)
+		w.memory = 0
+	}
 }
 
 func (w *writer) Commit() error {
@@ -111,8 +141,24 @@ func (w *writer) Commit() error {
 	w.done = true
 	err = w.blob.Close()
 	w.cancel()
+	w.release()
 	if err != nil {
 		return errors.Join(wrapTaken("commit", w.key, err), w.abandon())
+	}
+	return w.arrived()
+}
+
+// arrived asks the store what it has. What stands between may have answered in
+// its place, and S3's own answer can be an error that looks like success.
+func (w *writer) arrived() error {
+	attrs, err := w.sink.bucket.Attributes(w.ctx, w.key)
+	switch {
+	case missing(err):
+		return fmt.Errorf("blobsink: commit %q: the store says that it took the object and does not have it", w.key)
+	case err != nil:
+		return wrap("commit", w.key, err)
+	case attrs.Size != w.written:
+		return fmt.Errorf("blobsink: commit %q: the store has %d of %d bytes", w.key, attrs.Size, w.written)
 	}
 	return nil
 }
@@ -125,8 +171,10 @@ func (w *writer) Abort() error {
 	}
 	w.done = true
 	w.cancel()
-	if w.blob.Close() == nil {
-		// The driver has published in spite of it.
+	published := w.blob.Close() == nil
+	w.release()
+	if published {
+		// In spite of it.
 		ctx, stop := w.afterwards()
 		defer stop()
 		if err := w.sink.bucket.Delete(ctx, w.key); err != nil && !missing(err) {
