@@ -18,6 +18,13 @@
 // does so that of two changes to one row at the same time the second sees the
 // first: by locking, or by comparing the version or fence and starting again.
 //
+// # Holds
+//
+// A job can be put on hold, by the event [Hold]: from then on nothing that it stored may be
+// removed, until [Unhold]. The store refuses [Retire], [Expire] and [Clean], and lists none
+// of them as due. Whoever removes files does so of jobs that are due for it, or that it has
+// retired, and of such a job a Hold comes too late: so the row alone decides who was first.
+//
 // # Schedules
 //
 // A store may also keep schedules, as a [ScheduleStore]. A [Schedule] is a row with its

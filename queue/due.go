@@ -14,6 +14,9 @@ func (j Job) DueKinds(now time.Time) []DueKind {
 	if j.allows(Clean, now) && reached(j.CleanAt, now) {
 		kinds = append(kinds, DueCleaning)
 	}
+	if j.allows(Notice, now) {
+		kinds = append(kinds, DueNotice)
+	}
 	return kinds
 }
 

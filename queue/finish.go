@@ -38,9 +38,9 @@ type Finish struct {
 	// is renumbered to come after them.
 	Planned     []Part
 	RowsPlanned int64
-	// Result and Keep go with the Seal of the seal part, see [Update].
-	Result Payload
-	Keep   time.Duration
+	// Result, Keep and Notice go with the Seal of the seal part, see [Update].
+	Result       Payload
+	Keep, Notice time.Duration
 
 	// Reason goes with Retry, Refuse and LeaseOver: why.
 	Reason Payload
@@ -110,7 +110,7 @@ func (f Finish) seal(j Job, p Part, now time.Time) (Job, Part, error) {
 	case PlanPart:
 		j, err = j.Apply(Update{Event: Plan, Parts: len(f.Planned) + 2, RowsPlanned: f.RowsPlanned}, now)
 	case SealPart:
-		j, err = j.Apply(Update{Event: Complete, Result: f.Result, Keep: f.Keep}, now)
+		j, err = j.Apply(Update{Event: Complete, Result: f.Result, Keep: f.Keep, Notice: f.Notice}, now)
 	}
 	return j, p, err
 }

@@ -62,6 +62,8 @@ type Job struct {
 	Rows, Bytes int64
 	// Crashes counts lost leases of parts that ran alone since a part was last sealed.
 	Crashes int
+	// Held says that the job is on hold, see [Hold].
+	Held bool
 	// Cleanings counts the passes that removed what the job left in the sink.
 	Cleanings int
 	// Version grows with every change of the job.
@@ -72,6 +74,7 @@ type Job struct {
 	FinishedAt time.Time // when it became Completed, Failed or Canceled
 	DeadlineAt time.Time // when an active job is failed; zero for never
 	ExpiresAt  time.Time // from when on no file may be handed out; zero for never
+	NoticeAt   time.Time // from when on it is to be told that it will expire; zero for never, or told
 	CleanAt    time.Time // when the next cleaning is due; zero for none
 	// Now is the store's time when it answered.
 	Now time.Time

@@ -184,7 +184,7 @@ func (m *machine) finish(t *rapid.T) {
 	f := queue.Finish{
 		Tenant: "acme", Job: "job", Number: p.Number, Fence: fence, MaxCrashes: 3,
 		Outcome: rapid.SampledFrom(append(slices.Clone(outcomes), queue.Seal, queue.Seal, queue.LeaseOver)).Draw(t, "outcome"),
-		Rows:    5, Bytes: 50, Delay: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "delay"), Keep: time.Minute,
+		Rows:    5, Bytes: 50, Delay: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "delay"), Keep: time.Minute, Notice: 30 * time.Second,
 		Planned: make([]queue.Part, rapid.IntRange(0, 3).Draw(t, "planned")), RowsPlanned: 7,
 	}
 	if f.Outcome == queue.Refuse && rapid.IntRange(0, 4).Draw(t, "rare") > 0 {
@@ -248,6 +248,9 @@ func (m *machine) sound(t *rapid.T) {
 		if p.LeaseOver(m.now) {
 			kinds = append(kinds, queue.DueLease)
 		}
+	}
+	if j.Held && len(kinds) > 0 && !j.State.Active() {
+		t.Fatalf("%v of a held job", kinds)
 	}
 	if len(due) != len(kinds) {
 		t.Fatalf("%d things are due, the rules say %v", len(due), kinds)

@@ -136,6 +136,12 @@ func TestDueKinds(t *testing.T) {
 		{"expired and to be cleaned", queue.Job{State: queue.Completed, ExpiresAt: over, CleanAt: over}, []queue.DueKind{queue.DueExpiry, queue.DueCleaning}},
 		{"to expire later", queue.Job{State: queue.Completed, ExpiresAt: ahead}, nil},
 		{"kept for ever", queue.Job{State: queue.Completed}, nil},
+		{"held past all clocks", queue.Job{State: queue.Completed, Held: true, ExpiresAt: over, CleanAt: over, NoticeAt: over}, nil},
+		{"held and failed", queue.Job{State: queue.Failed, Held: true, CleanAt: over}, nil},
+		{"held past its deadline", queue.Job{State: queue.Running, Held: true, DeadlineAt: over}, []queue.DueKind{queue.DueDeadline}},
+		{"to be told of", queue.Job{State: queue.Completed, ExpiresAt: ahead, NoticeAt: over}, []queue.DueKind{queue.DueNotice}},
+		{"to be told of later", queue.Job{State: queue.Completed, ExpiresAt: ahead, NoticeAt: ahead}, nil},
+		{"too late to tell", queue.Job{State: queue.Completed, ExpiresAt: over, NoticeAt: over}, []queue.DueKind{queue.DueExpiry, queue.DueNotice}},
 		{"expired before", queue.Job{State: queue.Expired, ExpiresAt: over}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -144,6 +144,7 @@ const (
 	DueDeadline DueKind = "deadline" // an active job is past its deadline: fail it
 	DueExpiry   DueKind = "expiry"   // a completed job is past its expiry: delete its files, then Expire
 	DueCleaning DueKind = "cleaning" // a job left things in the sink: remove them, then Clean
+	DueNotice   DueKind = "notice"   // a completed job will expire: tell by Notice, or be silent if it is past its expiry
 )
 
 // Due is one thing that the sweeper must look at.

@@ -27,6 +27,14 @@ const (
 	// Clean: a cleaning pass over a job that is not active has ended; the next is due in
 	// Update.Again, or never when that is 0.
 	Clean Event = "clean"
+	// Hold: what the job has stored stays until Unhold: it is not retired, expired or
+	// cleaned. Its clocks go on. Of a Completed job that is past ExpiresAt the files may be
+	// going already, and of one that has ended otherwise there are none: too late.
+	Hold Event = "hold"
+	// Unhold: a job is held no more. What became due meanwhile is due now.
+	Unhold Event = "unhold"
+	// Notice: it was told, or was too late to tell, that a Completed job will expire.
+	Notice Event = "notice"
 )
 
 // An Update is an event for one job.
@@ -36,9 +44,11 @@ type Update struct {
 	Event  Event
 	// Reason goes with Fail and Cancel.
 	Reason Payload
-	// Result and Keep go with Complete: how long until ExpiresAt; 0 for ever.
-	Result Payload
-	Keep   time.Duration
+	// Result, Keep and Notice go with Complete. Keep is how long until ExpiresAt, 0 for
+	// ever; NoticeAt is Notice before that. There is none for 0, and for a Notice that is
+	// not shorter than Keep: who sees the job completed sees when it expires.
+	Result       Payload
+	Keep, Notice time.Duration
 	// Parts and RowsPlanned go with Plan.
 	Parts       int
 	RowsPlanned int64
@@ -61,7 +71,7 @@ func (u Update) Apply(j Job, now time.Time) (Job, error) {
 // any more, the store also cancels its parts by [Part.Cancel].
 func (j Job) Apply(u Update, now time.Time) (Job, error) {
 	if !j.allows(u.Event, now) {
-		return j, fmt.Errorf("queue: %s of a job that is %s: %w", u.Event, j.State, ErrBadTransition)
+		return j, fmt.Errorf("queue: %s of a job that is %s (held: %t): %w", u.Event, j.State, j.Held, ErrBadTransition)
 	}
 	switch u.Event {
 	case Plan:
@@ -71,6 +81,9 @@ func (j Job) Apply(u Update, now time.Time) (Job, error) {
 		j.Result = u.Result
 		if u.Keep > 0 {
 			j.ExpiresAt = after(now, u.Keep)
+		}
+		if u.Notice > 0 && u.Notice < u.Keep {
+			j.NoticeAt = after(now, u.Keep-u.Notice)
 		}
 	case Fail:
 		j.end(Failed, now)
@@ -82,8 +95,13 @@ func (j Job) Apply(u Update, now time.Time) (Job, error) {
 		if j.ExpiresAt.IsZero() || j.ExpiresAt.After(now) {
 			j.ExpiresAt = now
 		}
+		j.NoticeAt = time.Time{}
 	case Expire:
-		j.State = Expired
+		j.State, j.NoticeAt = Expired, time.Time{}
+	case Hold, Unhold:
+		j.Held = u.Event == Hold
+	case Notice:
+		j.NoticeAt = time.Time{}
 	case Clean:
 		j.Cleanings++
 		j.CleanAt = time.Time{}
@@ -104,11 +122,17 @@ func (j Job) allows(e Event, now time.Time) bool {
 	case Fail, Cancel:
 		return j.State.Active()
 	case Retire:
-		return j.State == Completed
+		return j.State == Completed && !j.Held
 	case Expire:
-		return j.State == Completed && !j.ExpiresAt.IsZero() && !now.Before(j.ExpiresAt)
+		return j.State == Completed && !j.Held && reached(j.ExpiresAt, now)
 	case Clean:
-		return !j.State.Active()
+		return !j.State.Active() && !j.Held
+	case Hold:
+		return !j.Held && (j.State.Active() || j.State == Completed && !reached(j.ExpiresAt, now))
+	case Unhold:
+		return j.Held
+	case Notice:
+		return j.State == Completed && !j.Held && reached(j.NoticeAt, now)
 	default:
 		return false
 	}

@@ -17,40 +17,61 @@ func text(v string) queue.Payload { return queue.Payload{Version: 1, Data: []byt
 
 var (
 	states   = []queue.State{queue.Pending, queue.Running, queue.Completed, queue.Failed, queue.Canceled, queue.Expired}
-	events   = []queue.Event{queue.Plan, queue.Complete, queue.Fail, queue.Cancel, queue.Retire, queue.Expire, queue.Clean, "nonsense", ""}
+	events   = []queue.Event{queue.Plan, queue.Complete, queue.Fail, queue.Cancel, queue.Retire, queue.Expire, queue.Clean, queue.Hold, queue.Unhold, queue.Notice, "nonsense", ""}
 	outcomes = []queue.Outcome{queue.Seal, queue.Release, queue.Retry, queue.Refuse, queue.LeaseOver, "nonsense", ""}
 	parts    = []queue.PartState{queue.Ready, queue.Leased, queue.Sealed, queue.PartFailed, queue.PartCanceled}
 	kinds    = []queue.PartKind{queue.PlanPart, queue.RowsPart, queue.SealPart}
 )
 
-// leadsTo is the whole table of a job's states: what is not in it is refused.
+// leadsTo is the whole table of a job's states: what is not in it is refused. The job is
+// not held; one that is completed is past its expiry, and its notice is due.
 var leadsTo = map[queue.State]map[queue.Event]queue.State{
-	queue.Pending:   {queue.Plan: queue.Running, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled},
-	queue.Running:   {queue.Complete: queue.Completed, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled},
-	queue.Completed: {queue.Retire: queue.Completed, queue.Expire: queue.Expired, queue.Clean: queue.Completed},
+	queue.Pending:   {queue.Plan: queue.Running, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled, queue.Hold: queue.Pending},
+	queue.Running:   {queue.Complete: queue.Completed, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled, queue.Hold: queue.Running},
+	queue.Completed: {queue.Retire: queue.Completed, queue.Expire: queue.Expired, queue.Clean: queue.Completed, queue.Notice: queue.Completed},
 	queue.Failed:    {queue.Clean: queue.Failed},
 	queue.Canceled:  {queue.Clean: queue.Canceled},
 	queue.Expired:   {queue.Clean: queue.Expired},
 }
 
+// heldLeadsTo is the same table for jobs on hold: they end, and lose nothing.
+var heldLeadsTo = map[queue.State]map[queue.Event]queue.State{
+	queue.Pending:   {queue.Plan: queue.Running, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled, queue.Unhold: queue.Pending},
+	queue.Running:   {queue.Complete: queue.Completed, queue.Fail: queue.Failed, queue.Cancel: queue.Canceled, queue.Unhold: queue.Running},
+	queue.Completed: {queue.Unhold: queue.Completed},
+	queue.Failed:    {queue.Unhold: queue.Failed},
+	queue.Canceled:  {queue.Unhold: queue.Canceled},
+	queue.Expired:   {queue.Unhold: queue.Expired},
+}
+
 func jobIn(s queue.State) queue.Job {
 	j := queue.Job{ID: "job", Tenant: "acme", State: s, Parts: 3, PartsSealed: 1, Version: 7, Reason: text("old"), Result: text("old")}
 	if s == queue.Completed {
-		j.ExpiresAt = now.Add(-time.Hour)
+		j.ExpiresAt, j.NoticeAt = now.Add(-time.Hour), now.Add(-2*time.Hour)
 	}
+	return j
+}
+
+func heldJobIn(s queue.State) queue.Job {
+	j := jobIn(s)
+	j.Held = true
 	return j
 }
 
 func TestR4_EveryStateAndEvent(t *testing.T) {
 	t.Parallel()
-	for _, s := range states {
+	for i := range 2 * len(states) {
+		s := states[i/2]
+		was, table, name := jobIn(s), leadsTo, string(s)
+		if i%2 == 1 {
+			was, table, name = heldJobIn(s), heldLeadsTo, name+" and held"
+		}
 		for _, e := range events {
-			t.Run(fmt.Sprintf("%s/%s", s, e), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%s", name, e), func(t *testing.T) {
 				t.Parallel()
-				was := jobIn(s)
 				u := queue.Update{Event: e, Reason: text("reason"), Result: text("result"), Keep: time.Hour, Parts: 9, RowsPlanned: 90, Again: time.Hour}
 				got, err := was.Apply(u, now)
-				to, allowed := leadsTo[s][e]
+				to, allowed := table[s][e]
 				if !allowed {
 					require.ErrorIs(t, err, queue.ErrBadTransition)
 					require.Empty(t, cmp.Diff(was, got))
@@ -90,6 +111,23 @@ func TestEventsSetWhatTheySay(t *testing.T) {
 		{"complete for ever", jobIn(queue.Running), queue.Update{Event: queue.Complete, Result: text("r")}, func(j *queue.Job) {
 			j.State, j.Result, j.FinishedAt, j.CleanAt = queue.Completed, text("r"), now, now
 		}},
+		{"complete with a notice", jobIn(queue.Running), queue.Update{Event: queue.Complete, Keep: 3 * time.Hour, Notice: 2 * time.Hour}, func(j *queue.Job) {
+			j.State, j.Result, j.ExpiresAt, j.NoticeAt, j.FinishedAt, j.CleanAt = queue.Completed, queue.Payload{}, now.Add(3*time.Hour), hour, now, now
+		}},
+		{"complete with a notice that would come at once", jobIn(queue.Running), queue.Update{Event: queue.Complete, Keep: time.Hour, Notice: time.Hour}, func(j *queue.Job) {
+			j.State, j.Result, j.ExpiresAt, j.FinishedAt, j.CleanAt = queue.Completed, queue.Payload{}, hour, now, now
+		}},
+		{"complete for ever with a notice", jobIn(queue.Running), queue.Update{Event: queue.Complete, Notice: time.Hour}, func(j *queue.Job) {
+			j.State, j.Result, j.FinishedAt, j.CleanAt = queue.Completed, queue.Payload{}, now, now
+		}},
+		{"complete while held", heldJobIn(queue.Running), queue.Update{Event: queue.Complete, Keep: time.Hour}, func(j *queue.Job) {
+			j.State, j.Result, j.ExpiresAt, j.FinishedAt, j.CleanAt = queue.Completed, queue.Payload{}, hour, now, now
+		}},
+		{"hold", queue.Job{State: queue.Completed, ExpiresAt: hour}, queue.Update{Event: queue.Hold}, func(j *queue.Job) { j.Held = true }},
+		{"hold of what is kept for ever", queue.Job{State: queue.Completed}, queue.Update{Event: queue.Hold}, func(j *queue.Job) { j.Held = true }},
+		{"unhold", heldJobIn(queue.Completed), queue.Update{Event: queue.Unhold}, func(j *queue.Job) { j.Held = false }},
+		{"notice", jobIn(queue.Completed), queue.Update{Event: queue.Notice}, func(j *queue.Job) { j.NoticeAt = time.Time{} }},
+		{"expire", jobIn(queue.Completed), queue.Update{Event: queue.Expire}, func(j *queue.Job) { j.State, j.NoticeAt = queue.Expired, time.Time{} }},
 		{"fail", jobIn(queue.Running), queue.Update{Event: queue.Fail, Reason: text("r")}, func(j *queue.Job) {
 			j.State, j.Reason, j.FinishedAt, j.CleanAt = queue.Failed, text("r"), now, now
 		}},
@@ -97,7 +135,7 @@ func TestEventsSetWhatTheySay(t *testing.T) {
 			j.State, j.Reason, j.FinishedAt, j.CleanAt = queue.Canceled, text("r"), now, now
 		}},
 		{"retire", queue.Job{State: queue.Completed, ExpiresAt: hour}, queue.Update{Event: queue.Retire}, func(j *queue.Job) { j.ExpiresAt = now }},
-		{"retire of the expired", jobIn(queue.Completed), queue.Update{Event: queue.Retire}, func(*queue.Job) {}},
+		{"retire of the expired", jobIn(queue.Completed), queue.Update{Event: queue.Retire}, func(j *queue.Job) { j.NoticeAt = time.Time{} }},
 		{"clean again", jobIn(queue.Failed), queue.Update{Event: queue.Clean, Again: time.Hour}, func(j *queue.Job) { j.Cleanings, j.CleanAt = 1, hour }},
 		{"clean for the last time", queue.Job{State: queue.Failed, CleanAt: now, Cleanings: 2}, queue.Update{Event: queue.Clean}, func(j *queue.Job) {
 			j.Cleanings, j.CleanAt = 3, time.Time{}

@@ -301,30 +301,35 @@ func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
 		return nil, err
 	}
 	defer s.latch.End()
-	var leases, deadlines, expiries, cleanings []queue.Due
+	found := make(map[queue.DueKind][]queue.Due)
 	for _, r := range s.jobs {
 		for _, p := range r.Open() {
 			if p.LeaseOver(now) {
-				leases = append(leases, queue.Due{Kind: queue.DueLease, Job: r.Read(now), Part: row.ClonePart(p)})
+				found[queue.DueLease] = append(found[queue.DueLease], queue.Due{Kind: queue.DueLease, Job: r.Read(now), Part: row.ClonePart(p)})
 			}
 		}
 		for _, kind := range r.Job.DueKinds(now) {
-			d := queue.Due{Kind: kind, Job: r.Read(now)}
-			switch kind {
-			case queue.DueDeadline:
-				deadlines = append(deadlines, d)
-			case queue.DueExpiry:
-				expiries = append(expiries, d)
-			case queue.DueCleaning:
-				cleanings = append(cleanings, d)
-			}
+			found[kind] = append(found[kind], queue.Due{Kind: kind, Job: r.Read(now)})
 		}
 	}
-	longestFirst(leases, func(d queue.Due) time.Time { return d.Part.LeaseUntil })
-	longestFirst(deadlines, func(d queue.Due) time.Time { return d.Job.DeadlineAt })
-	longestFirst(expiries, func(d queue.Due) time.Time { return d.Job.ExpiresAt })
-	longestFirst(cleanings, func(d queue.Due) time.Time { return d.Job.CleanAt })
-	return queue.MixDue(limit, leases, deadlines, expiries, cleanings), nil
+	lists := make([][]queue.Due, len(dueKinds))
+	for i, k := range dueKinds {
+		lists[i] = found[k.kind]
+		longestFirst(lists[i], k.since)
+	}
+	return queue.MixDue(limit, lists...), nil
+}
+
+// dueKinds says of each kind since when a thing has been due.
+var dueKinds = []struct {
+	kind  queue.DueKind
+	since func(queue.Due) time.Time
+}{
+	{queue.DueLease, func(d queue.Due) time.Time { return d.Part.LeaseUntil }},
+	{queue.DueDeadline, func(d queue.Due) time.Time { return d.Job.DeadlineAt }},
+	{queue.DueExpiry, func(d queue.Due) time.Time { return d.Job.ExpiresAt }},
+	{queue.DueCleaning, func(d queue.Due) time.Time { return d.Job.CleanAt }},
+	{queue.DueNotice, func(d queue.Due) time.Time { return d.Job.NoticeAt }},
 }
 
 func longestFirst(list []queue.Due, since func(queue.Due) time.Time) {

@@ -19,9 +19,9 @@ var jobStates = []struct {
 	// allowed are the events that an update may bring.
 	allowed []queue.Event
 }{
-	{queue.Pending, (*site).pending, []queue.Event{queue.Fail, queue.Cancel}},
-	{queue.Running, func(s *site) queue.Job { return s.running(2) }, []queue.Event{queue.Fail, queue.Cancel}},
-	{queue.Completed, func(s *site) queue.Job { return s.completed(keep) }, []queue.Event{queue.Retire, queue.Clean}},
+	{queue.Pending, (*site).pending, []queue.Event{queue.Fail, queue.Cancel, queue.Hold}},
+	{queue.Running, func(s *site) queue.Job { return s.running(2) }, []queue.Event{queue.Fail, queue.Cancel, queue.Hold}},
+	{queue.Completed, func(s *site) queue.Job { return s.completed(keep) }, []queue.Event{queue.Retire, queue.Clean, queue.Hold}},
 	{queue.Failed, func(s *site) queue.Job { return s.update(s.running(2), queue.Fail) }, []queue.Event{queue.Clean}},
 	{queue.Canceled, func(s *site) queue.Job { return s.update(s.running(2), queue.Cancel) }, []queue.Event{queue.Clean}},
 	{queue.Expired, func(s *site) queue.Job {
@@ -75,7 +75,7 @@ var partStates = []struct {
 // pairRules are a rule for every state and event, of jobs and of parts.
 func pairRules() []rule {
 	var all []rule
-	events := []queue.Event{queue.Plan, queue.Complete, queue.Fail, queue.Cancel, queue.Retire, queue.Expire, queue.Clean, nonsense}
+	events := []queue.Event{queue.Plan, queue.Complete, queue.Fail, queue.Cancel, queue.Retire, queue.Expire, queue.Clean, queue.Hold, queue.Unhold, queue.Notice, nonsense}
 	for _, st := range jobStates {
 		for _, e := range events {
 			all = append(all, rule{

@@ -17,8 +17,9 @@ var dueJobs = []struct {
 	where string
 }{
 	{queue.DueDeadline, "where j.deadline_at is not null and j.deadline_at <= $1 and j.state in " + table.ActiveStates + " order by j.deadline_at limit $2"},
-	{queue.DueExpiry, "where j.expires_at is not null and j.expires_at <= $1 and j.state = 'completed' order by j.expires_at limit $2"},
-	{queue.DueCleaning, "where j.clean_at is not null and j.clean_at <= $1 order by j.clean_at limit $2"},
+	{queue.DueExpiry, "where j.expires_at is not null and j.expires_at <= $1 and j.state = 'completed' and j.held = 0 order by j.expires_at limit $2"},
+	{queue.DueCleaning, "where j.clean_at is not null and j.clean_at <= $1 and j.held = 0 order by j.clean_at limit $2"},
+	{queue.DueNotice, "where j.notice_at is not null and j.notice_at <= $1 and j.state = 'completed' and j.held = 0 order by j.notice_at limit $2"},
 }
 
 // Due returns what the sweeper must look at.

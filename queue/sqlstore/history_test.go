@@ -30,10 +30,10 @@ func history(t *testing.T, p place, jobs, tenants int) {
 	}
 	versions, err := sqlstore.Migrations(sqlstore.PostgreSQL)
 	require.NoError(t, err)
-	var later []string // indexes are made faster of rows that are there
+	var later []string // indexes are made faster of rows that are there, and dropped after that
 	for _, v := range versions {
 		for _, statement := range strings.Split(v.SQL, ";\n") {
-			if strings.Contains(statement, "create index") || strings.Contains(statement, "create unique index") {
+			if strings.Contains(statement, "drop index") || strings.Contains(statement, "create index") || strings.Contains(statement, "create unique index") {
 				later = append(later, statement)
 			} else {
 				run(strings.ReplaceAll(statement, "create table exportyard", "create unlogged table exportyard"))
@@ -70,6 +70,9 @@ func history(t *testing.T, p place, jobs, tenants int) {
 		select ord, n, 'rows', 1, 'ready' from exportyard_job, generate_series(1, 500) n where state = 'running' and ready = 1`)
 	run(`update exportyard_job set expires_at = 1 where state = 'completed' and ord <= 200`)
 	run(`update exportyard_job set clean_at = 1 where state = 'completed' and ord > 200 and ord <= 400`)
+	run(`update exportyard_job set notice_at = 1 where state = 'completed' and ord > 400 and ord <= 600`)
+	// On hold are more than any page holds, and past all their clocks.
+	run(`update exportyard_job set held = 1, notice_at = 1, expires_at = 1, clean_at = 1 where state = 'completed' and ord > 600 and ord <= 2600`)
 	for _, statement := range later {
 		run(statement)
 	}

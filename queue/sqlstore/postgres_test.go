@@ -89,37 +89,6 @@ func TestMigrationsByHand(t *testing.T) {
 	require.ErrorContains(t, err, `unknown dialect "oracle"`)
 }
 
-// A file of the first version, in which work is going on.
-func TestFileOfVersion1GoesOn(t *testing.T) {
-	t.Parallel()
-	p := inFile(t)
-	versions, err := sqlstore.Migrations(p.Dialect)
-	require.NoError(t, err)
-	for _, statement := range []string{
-		versions[0].SQL,
-		"insert into exportyard_tenant values ('acme', 2, 0)",
-		`insert into exportyard_job select i, 'job-' || i, 'acme', i, 'archive', 'slot-' || i, '', '', '', '', 1, null, 'running', 0, null, 0, null,
-			3, i, 1, 0, 0, 0, 0, 3, 1, 1, 1, null, null, null, null from (select 1 as i union all select 2)`,
-		`insert into exportyard_part (job, number, kind, payload_version, state, fence)
-			values (1, 0, 'plan', 1, 'sealed', 1), (1, 1, 'rows', 1, 'leased', 1), (1, 2, 'seal', 1, 'ready', 0),
-			       (2, 0, 'plan', 1, 'sealed', 1), (2, 1, 'rows', 1, 'sealed', 1), (2, 2, 'seal', 1, 'ready', 0)`,
-	} {
-		_, err := p.db(t).ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	store := p.open(t, nil)
-	got, err := store.Claim(t.Context(), queue.Claim{Worker: "w", Limit: 5, Lease: time.Hour})
-	require.NoError(t, err)
-	require.Len(t, got, 1, "only the seal of the second job is ready")
-	require.Equal(t, "job-2", got[0].Job.ID)
-	jobs, _, err := store.List(t.Context(), queue.ListQuery{Tenant: "acme"})
-	require.NoError(t, err)
-	require.Len(t, jobs, 2)
-	_, err = store.Finish(t.Context(), queue.Finish{Tenant: "acme", Job: "job-1", Number: 1, Fence: 1, Outcome: queue.Seal}, nil)
-	require.NoError(t, err)
-	require.Equal(t, queue.SealPart, claimOne(t, store).Part.Kind)
-}
-
 // Servers may be set to levels and modes that a store cannot do with.
 func TestSettingsOfTheServerDoNotMatter(t *testing.T) {
 	t.Parallel()
