@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
@@ -33,6 +34,8 @@ type Config struct {
 	Formats []format.Formatter
 	// Dispatcher wakes workers. Default: [queue.NewLocal].
 	Dispatcher queue.Dispatcher
+	// Observer is told what this engine does. Default: nobody but Logger is.
+	Observer observe.Observer
 	// Logger. Default: logs are discarded.
 	Logger *slog.Logger
 
@@ -152,6 +155,7 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Observer = watcher(c.Observer, c.Logger)
 	if c.Destination == nil {
 		s := c.Sink
 		c.Destination = func(context.Context, string, string) (Destination, error) { return Destination{Sink: s}, nil }

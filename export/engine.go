@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
 	"github.com/exportyard/exportyard/internal/instant"
@@ -54,7 +55,7 @@ func New(config Config) (*Engine, error) {
 	}
 	e.worker = worker.New(worker.Config{
 		Store: config.Store, Dispatcher: config.Dispatcher, Logger: config.Logger, Name: config.NewID(),
-		Do: e.do, Settled: e.settled, Parts: config.Parts,
+		Begin: e.beginPart, Do: e.do, Settled: e.settled, End: e.endPart, Parts: config.Parts,
 		Lease: config.Lease, Poll: config.Poll, Grace: config.Grace, Retry: e.retry,
 	})
 	return e, nil
@@ -70,7 +71,9 @@ func (e *Engine) Request(ctx context.Context, r Request) (*Job, error) {
 	if r.Tenant != "" {
 		catalog, err := e.config.Source.Datasets(ctx, r.Tenant)
 		if err != nil {
-			return nil, &Error{Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err}
+			return nil, e.refused(ctx, r, &Error{
+				Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err,
+			})
 		}
 		r.resolve(catalog, e.formatter(r.Format, r.Profile), &p)
 	}
@@ -106,6 +109,7 @@ func (e *Engine) Request(ctx context.Context, r Request) (*Job, error) {
 		return nil, e.refused(ctx, r, storeError("", err))
 	}
 	if !existing {
+		observe.Tell(ctx, e.config.Observer, observe.JobRequested{Job: observed(created), RetryOf: created.RetryOf})
 		e.ring(ctx)
 	}
 	return e.job(created)
@@ -125,7 +129,11 @@ func slotOf(r Request) string {
 // without a tenant belongs in nobody's.
 func (e *Engine) refused(ctx context.Context, r Request, err error) error {
 	var refusal *Error
-	if r.Tenant == "" || !errors.As(err, &refusal) || refusal.Code == CodeUnavailable {
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	observe.Tell(ctx, e.config.Observer, observe.JobRefused{Job: observe.Job{Tenant: r.Tenant, Kind: r.Kind}, Code: string(refusal.Code)})
+	if r.Tenant == "" || refusal.Code == CodeUnavailable {
 		return err
 	}
 	entry := e.entry(queue.Audit, r.Tenant, "", eventRefused, r.Actor, refusal.payload())
@@ -160,6 +168,7 @@ func (e *Engine) Cancel(ctx context.Context, tenant, id, actor string) (*Job, er
 	if err != nil {
 		return nil, storeError(id, err)
 	}
+	e.tellEnded(ctx, j)
 	e.worker.Stop(id)
 	e.ring(ctx)
 	return e.job(j)

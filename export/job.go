@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/export/manifest"
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -242,6 +243,11 @@ func (e *Engine) Download(ctx context.Context, d Download) (*File, error) {
 		_ = r.Close()
 		return nil, storeError(d.Job, err)
 	}
+	bytes := f.Bytes - d.Offset
+	if d.Length >= 0 {
+		bytes = min(bytes, d.Length)
+	}
+	observe.Tell(ctx, e.config.Observer, observe.Downloaded{Job: observed(j), File: d.File, Bytes: bytes})
 	return &File{ReadCloser: r, File: f}, nil
 }
 

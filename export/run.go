@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
@@ -27,9 +28,7 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) do(ctx context.Context, h *worker.Held) (queue.Finish, []queue.Entry) {
 	f, err := e.attempt(ctx, h)
 	if err != nil {
-		if ctx.Err() == nil {
-			e.config.Logger.WarnContext(ctx, "part failed", "tenant", h.Job.Tenant, "job", h.Job.ID, "part", h.Part.Number, "err", err)
-		}
+		h.Err = err
 		f = e.failed(h, err)
 	}
 	return f, e.finishEntries(h, f)
@@ -84,7 +83,7 @@ func (e *Engine) finishEntries(h *worker.Held, f queue.Finish) []queue.Entry {
 // an ended job wants cleaning.
 func (e *Engine) settled(ctx context.Context, h *worker.Held, f queue.Finish, j queue.Job) {
 	if !j.State.Active() {
-		e.config.Logger.InfoContext(ctx, "export ended", "tenant", j.Tenant, "job", j.ID, "state", j.State, "rows", j.Rows)
+		e.tellEnded(ctx, j)
 		e.mu.Lock()
 		delete(e.plans, j.ID)
 		e.mu.Unlock()
@@ -96,6 +95,11 @@ func (e *Engine) settled(ctx context.Context, h *worker.Held, f queue.Finish, j 
 		return
 	}
 	if f.Outcome == queue.Seal {
+		if h.Part.Kind == queue.PlanPart {
+			observe.Tell(ctx, e.config.Observer, observe.JobStarted{
+				Job: observed(j), Waited: j.StartedAt.Sub(j.CreatedAt), Parts: j.Parts, RowsPlanned: j.RowsPlanned,
+			})
+		}
 		e.ring(ctx)
 	}
 }

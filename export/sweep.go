@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/export/manifest"
+	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -18,9 +19,7 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(e.config.Sweep)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if err := e.Sweep(ctx); err != nil && ctx.Err() == nil {
-			e.config.Logger.WarnContext(ctx, "sweeping", "err", err)
-		}
+		_ = e.Sweep(ctx) // its observers, the log among them, know
 		select {
 		case <-ctx.Done():
 		case <-e.sweepNow:
@@ -37,20 +36,37 @@ const sweepPage = 100
 // what attempts have left behind. It returns the errors of all that it could
 // not do; those are tried again by the next sweep.
 func (e *Engine) Sweep(ctx context.Context) error {
+	begun := time.Now()
+	ctx = observe.Begin(ctx, e.config.Observer, observe.Sweep{})
+	var done observe.SweepEnded
+	done.Err = e.sweep(ctx, &done)
+	if ctx.Err() != nil {
+		done.Failed = 0 // it was told to stop
+	}
+	done.Duration = time.Since(begun)
+	observe.Tell(ctx, e.config.Observer, done)
+	return done.Err
+}
+
+// sweep settles what is due and counts it.
+func (e *Engine) sweep(ctx context.Context, done *observe.SweepEnded) error {
 	e.releaseSnapshots(ctx)
 	var failed []error
 	for {
 		// What failed stays due and comes first again: look beyond it.
 		due, err := e.config.Store.Due(ctx, sweepPage+len(failed))
 		if err != nil {
+			done.Failed = len(failed) + 1
 			return errors.Join(append(failed, err)...)
 		}
 		var now []error
+		done.Stuck = observe.Orphans{}
 		for _, d := range due {
-			if err := e.settle(ctx, d); err != nil {
+			if err := e.settle(ctx, d, done); err != nil {
 				now = append(now, fmt.Errorf("%s of job %s: %w", d.Kind, d.Job.ID, err))
 			}
 		}
+		done.Settled, done.Failed = done.Settled+len(due)-len(now), len(now)
 		stuck := len(now) == len(due) || len(due) < sweepPage+len(failed)
 		failed = now
 		if stuck || ctx.Err() != nil {
@@ -60,18 +76,23 @@ func (e *Engine) Sweep(ctx context.Context) error {
 }
 
 // settle does one due thing. That another sweeper was quicker is no error.
-func (e *Engine) settle(ctx context.Context, d queue.Due) error {
-	var err error
+func (e *Engine) settle(ctx context.Context, d queue.Due, done *observe.SweepEnded) (err error) {
+	var j queue.Job
 	switch d.Kind {
 	case queue.DueLease:
 		reason := &Error{
 			Code: CodeWorkerLost, Job: d.Job.ID, Stage: string(d.Part.Kind), Retryable: true,
 			Message: "the worker was lost again and again", Hint: "look at why its process died, then run the export again",
 		}
-		_, err = e.config.Store.Finish(ctx, queue.Finish{
+		j, err = e.config.Store.Finish(ctx, queue.Finish{
 			Tenant: d.Job.Tenant, Job: d.Job.ID, Number: d.Part.Number, Fence: d.Part.Fence,
 			Outcome: queue.LeaseOver, Reason: reason.payload(), MaxCrashes: e.config.MaxCrashes,
 		}, e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
+		if err == nil {
+			observe.Tell(ctx, e.config.Observer, observe.LeaseLost{
+				Job: observed(j), Number: d.Part.Number, PartKind: d.Part.Kind, Fence: d.Part.Fence, Late: j.Now.Sub(d.Part.LeaseUntil),
+			})
+		}
 		e.worker.Suspect()
 		e.ring(ctx)
 	case queue.DueDeadline:
@@ -79,13 +100,16 @@ func (e *Engine) settle(ctx context.Context, d queue.Due) error {
 			Code: CodeLimitDuration, Job: d.Job.ID, Retryable: true,
 			Message: "the export did not end in the time it was given", Hint: "choose a shorter range, or look whether workers run",
 		}
-		_, err = e.config.Store.Update(ctx, queue.Update{Tenant: d.Job.Tenant, Job: d.Job.ID, Event: queue.Fail, Reason: reason.payload()},
+		j, err = e.config.Store.Update(ctx, queue.Update{Tenant: d.Job.Tenant, Job: d.Job.ID, Event: queue.Fail, Reason: reason.payload()},
 			e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
 		e.worker.Stop(d.Job.ID)
 	case queue.DueExpiry:
 		err = e.expire(ctx, d.Job)
 	case queue.DueCleaning:
-		err = e.clean(ctx, d.Job)
+		err = e.clean(ctx, d.Job, done)
+	}
+	if err == nil && j.State == queue.Failed {
+		e.tellEnded(ctx, j)
 	}
 	if errors.Is(err, queue.ErrFenced) || errors.Is(err, queue.ErrBadTransition) || errors.Is(err, queue.ErrNotFound) {
 		return nil
@@ -95,7 +119,7 @@ func (e *Engine) settle(ctx context.Context, d queue.Due) error {
 
 // expire removes the files of a job past its expiry, then lets the row say so.
 func (e *Engine) expire(ctx context.Context, j queue.Job) error {
-	if err := e.removeObjects(ctx, j, nil); err != nil {
+	if _, _, err := e.removeObjects(ctx, j, nil); err != nil {
 		return err
 	}
 	return e.markExpired(ctx, j)
@@ -104,7 +128,10 @@ func (e *Engine) expire(ctx context.Context, j queue.Job) error {
 func (e *Engine) markExpired(ctx context.Context, j queue.Job) error {
 	_, err := e.config.Store.Update(ctx, queue.Update{Tenant: j.Tenant, Job: j.ID, Event: queue.Expire},
 		e.ended(j, eventExpired, queue.Payload{}, queue.Expired))
-	if errors.Is(err, queue.ErrBadTransition) {
+	switch {
+	case err == nil:
+		observe.Tell(ctx, e.config.Observer, observe.JobExpired{Job: observed(j)})
+	case errors.Is(err, queue.ErrBadTransition):
 		return nil // another sweeper was quicker
 	}
 	return storeError(j.ID, err)
@@ -113,7 +140,7 @@ func (e *Engine) markExpired(ctx context.Context, j queue.Job) error {
 // clean removes what attempts of an ended job have left behind. The first pass
 // comes at once, the second after Config.CleanAfter: a worker that has lost its
 // lease without knowing can write for a short while.
-func (e *Engine) clean(ctx context.Context, j queue.Job) error {
+func (e *Engine) clean(ctx context.Context, j queue.Job, done *observe.SweepEnded) error {
 	keep, err := e.kept(ctx, j)
 	switch {
 	case errors.Is(err, sink.ErrNotFound):
@@ -123,7 +150,9 @@ func (e *Engine) clean(ctx context.Context, j queue.Job) error {
 	case err != nil:
 		return err
 	default:
-		if err := e.removeObjects(ctx, j, keep); err != nil {
+		removed, left, err := e.removeObjects(ctx, j, keep)
+		done.Removed, done.Stuck = done.Removed.Plus(removed), done.Stuck.Plus(left)
+		if err != nil {
 			return err
 		}
 	}
@@ -153,48 +182,64 @@ func (e *Engine) kept(ctx context.Context, j queue.Job) (map[string]bool, error)
 }
 
 // removeObjects deletes all objects of a job but those to keep, and what
-// unfinished writers left of others.
-func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string]bool) error {
+// unfinished writers left of others. It returns what is gone, and of the folder
+// in which it failed what is left.
+func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string]bool) (removed, left observe.Orphans, err error) {
 	pl, err := e.loadPlan(ctx, j)
 	if errors.Is(err, errNoPlan) {
-		return nil // without a plan nothing was written
+		return removed, left, nil // without a plan nothing was written
 	}
 	if err != nil {
-		return err
+		return removed, left, err
 	}
 	var r Request
 	if err := decodePayload(j.Request, &r); err != nil {
-		return err
+		return removed, left, err
 	}
 	d, err := e.destination(ctx, j, r)
 	if err != nil {
-		return err
+		return removed, left, err
 	}
 	for _, dir := range pl.Folders {
-		var manifests, others []string
-		for o, err := range d.Sink.List(ctx, dir+"/") {
-			switch {
-			case err != nil:
-				return err
-			case keep[o.Key]:
-			case place.IsManifest(o.Key):
-				manifests = append(manifests, o.Key)
-			default:
-				others = append(others, o.Key)
-			}
-		}
-		// A manifest goes before its files: nobody may see one that is not true.
-		for _, key := range slices.Concat(manifests, others) {
-			if err := d.Sink.Delete(ctx, key); err != nil {
-				return err
-			}
+		var gone observe.Orphans
+		gone, left, err = removeFolder(ctx, d.Sink, dir+"/", keep)
+		removed = removed.Plus(gone)
+		if err != nil {
+			return removed, left, err
 		}
 		// The job has ended: every unfinished writer here is too late.
 		if _, err := sink.Clean(ctx, d.Sink, dir+"/", e.config.Now().Add(24*time.Hour)); err != nil {
-			return err
+			return removed, left, err
 		}
 	}
-	return nil
+	return removed, left, nil
+}
+
+// removeFolder deletes the objects of a folder but those to keep. A manifest goes
+// before its files: nobody may see one that is not true.
+func removeFolder(ctx context.Context, s sink.Sink, dir string, keep map[string]bool) (removed, left observe.Orphans, err error) {
+	var manifests, others []sink.Object
+	for o, err := range s.List(ctx, dir) {
+		switch {
+		case err != nil:
+			return removed, left, err
+		case keep[o.Key]:
+			continue
+		case place.IsManifest(o.Key):
+			manifests = append(manifests, o)
+		default:
+			others = append(others, o)
+		}
+		left = left.Plus(observe.Orphans{Objects: 1, Bytes: o.Size})
+	}
+	for _, o := range slices.Concat(manifests, others) {
+		if err := s.Delete(ctx, o.Key); err != nil {
+			return removed, left, err
+		}
+		one := observe.Orphans{Objects: 1, Bytes: o.Size}
+		removed, left = removed.Plus(one), left.Minus(one)
+	}
+	return removed, left, nil
 }
 
 // archive reads the manifest that a completed job names, proves that it is the

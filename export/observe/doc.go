@@ -26,8 +26,8 @@
 // told. What must not be lost is in the audit log and in the outbox. Those of deliveries
 // come when the channel has answered.
 //
-// No event holds row data, the name or address of a person, the text of an error that a
-// library made, a credential or a link. Tenants and jobs are named by their IDs.
+// No event holds row data, the name or address of a person, a credential or a link. Tenants
+// and jobs are named by their IDs, and what went wrong by a code.
 //
 // # What an observer owes
 //

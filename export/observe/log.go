@@ -108,7 +108,15 @@ func (e PartEnded) detail() []slog.Attr {
 		slog.Int("part", e.Number), slog.String("part_kind", string(e.PartKind)), slog.Int64("fence", e.Fence), slog.Int("attempt", e.Attempt),
 		slog.Int64("rows", e.Rows), slog.Int64("bytes", e.Bytes), slog.Duration("duration", e.Duration),
 	)
-	return append(attrs, optional("code", e.Code)...)
+	return append(append(attrs, optional("code", e.Code)...), cause(e.Err)...)
+}
+
+// cause is an attribute, or none for nil.
+func cause(err error) []slog.Attr {
+	if err == nil {
+		return nil
+	}
+	return []slog.Attr{slog.Any("err", err)}
 }
 
 func (e SweepEnded) level() slog.Level {
@@ -130,7 +138,7 @@ func (e SweepEnded) detail() []slog.Attr {
 	if e.Stuck.Objects > 0 {
 		attrs = append(attrs, slog.Int64("stuck_bytes", e.Stuck.Bytes))
 	}
-	return attrs
+	return append(attrs, cause(e.Err)...)
 }
 
 func (e DeliveryEnded) level() slog.Level {

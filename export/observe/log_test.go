@@ -3,6 +3,7 @@ package observe_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/queue"
 )
+
+var errGone = errors.New("gone")
 
 func TestLog(t *testing.T) {
 	t.Parallel()
@@ -42,11 +45,12 @@ func TestLog(t *testing.T) {
 		{"retried", ended(observe.Retried, "source_error"), `level=WARN msg="part retried"` + partText + " code=source_error"},
 		{"refused part", ended(observe.Refused, "bad_data"), `level=WARN msg="part refused"` + partText + " code=bad_data"},
 		{"lost", ended(observe.Lost, ""), `level=WARN msg="part lost"` + partText},
+		{"with its cause", observe.PartEnded{Part: part, Outcome: observe.Lost, Rows: 5, Bytes: 60, Duration: time.Second, Err: errGone}, `level=WARN msg="part lost"` + partText + ` err=gone`},
 		{"crashed", ended(observe.Crashed, ""), `level=ERROR msg="part crashed"` + partText},
 		{"lease", observe.LeaseLost{Job: job, Number: 3, PartKind: queue.RowsPart, Fence: 2, Late: time.Second}, `level=WARN msg="lease lost" tenant=acme job=j1 kind=export part=3 part_kind=rows fence=2 late=1s`},
 		{"idle sweep", observe.SweepEnded{Duration: time.Second}, `level=DEBUG msg="sweep ended" settled=0 failed=0 duration=1s`},
 		{"sweep", observe.SweepEnded{Settled: 2, Removed: observe.Orphans{Objects: 1, Bytes: 7}}, `level=INFO msg="sweep ended" settled=2 failed=0 duration=0s removed_bytes=7`},
-		{"failed sweep", observe.SweepEnded{Failed: 1, Stuck: observe.Orphans{Objects: 1, Bytes: 8}}, `level=WARN msg="sweep ended" settled=0 failed=1 duration=0s stuck_bytes=8`},
+		{"failed sweep", observe.SweepEnded{Failed: 1, Err: errGone, Stuck: observe.Orphans{Objects: 1, Bytes: 8}}, `level=WARN msg="sweep ended" settled=0 failed=1 duration=0s stuck_bytes=8 err=gone`},
 		{"taken", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Taken, Age: time.Minute}, `level=DEBUG msg="message taken" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=1m0s duration=0s`},
 		{"waiting", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Waiting}, `level=WARN msg="message waiting" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=0s duration=0s`},
 		{"rejected", observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Rejected}, `level=WARN msg="message rejected" tenant=acme job=j1 event=e1 type=export.completed channel=mail attempt=2 age=0s duration=0s`},

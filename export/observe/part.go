@@ -50,6 +50,9 @@ type PartEnded struct {
 	// Rows and Bytes that the attempt has written, whether they count or not.
 	Rows, Bytes int64
 	Duration    time.Duration
+	// Err is the cause of what did not end well. Its text is for logs: the source's or
+	// the sink's, who owe it to be without row data and credentials.
+	Err error
 }
 
 // LeaseLost says that a sweep took a part back whose worker no longer renewed it.

@@ -9,8 +9,10 @@ type Sweep struct{}
 type SweepEnded struct {
 	Duration time.Duration
 	// Settled and Failed count the due things that were done, and those that are to
-	// be tried again by the next sweep.
+	// be tried again by the next sweep. A sweep that was told to stop has an Err only.
 	Settled, Failed int
+	// Err joins what failed; its text is for logs.
+	Err error
 	// Removed is what lay at destinations and was named by no manifest, and is gone;
 	// Stuck what the sweep could not remove.
 	Removed, Stuck Orphans
@@ -23,6 +25,16 @@ type SweepEnded struct {
 type Orphans struct {
 	Objects int
 	Bytes   int64
+}
+
+// Plus returns the sum.
+func (o Orphans) Plus(other Orphans) Orphans {
+	return Orphans{Objects: o.Objects + other.Objects, Bytes: o.Bytes + other.Bytes}
+}
+
+// Minus returns the difference.
+func (o Orphans) Minus(other Orphans) Orphans {
+	return Orphans{Objects: o.Objects - other.Objects, Bytes: o.Bytes - other.Bytes}
 }
 
 // Gauges are how things stand in the store, for all tenants. Ages are by the store's

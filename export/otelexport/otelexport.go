@@ -129,7 +129,7 @@ func (o *Observer) partEnded(ctx context.Context, e observe.PartEnded) {
 
 func (o *Observer) sweepEnded(ctx context.Context, e observe.SweepEnded) {
 	trouble := ""
-	if e.Failed > 0 {
+	if e.Err != nil {
 		trouble = "incomplete"
 	} else {
 		o.metrics.sweepLast.Record(ctx, float64(o.now().UnixMilli())/1000)

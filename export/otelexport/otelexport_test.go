@@ -2,6 +2,7 @@ package otelexport_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -129,7 +130,7 @@ func TestMetrics(t *testing.T) {
 			"orphan.removed{} By": 11, "orphan.stuck{} By": 12,
 			"lease.expired.age{} s": 2, "export.pending.age{} s": 3, "outbox.age{} s": 4,
 		}},
-		{"failed sweep", []observe.Event{observe.SweepEnded{Failed: 2, Gauges: &observe.Gauges{Outbox: -1}}}, map[string]float64{
+		{"failed sweep", []observe.Event{observe.SweepEnded{Err: errors.New("down"), Failed: 2, Gauges: &observe.Gauges{Outbox: -1}}}, map[string]float64{
 			"sweep.duration{error.type=incomplete} s": 0, "sweep.settled{} {item}": 0, "sweep.failed{} {item}": 2,
 			"orphan.removed{} By": 0, "orphan.stuck{} By": 0, "lease.expired.age{} s": 0, "export.pending.age{} s": 0,
 		}},
@@ -179,7 +180,7 @@ func TestSpans(t *testing.T) {
 		{name: "crashed", begin: part, end: observe.PartEnded{Part: part, Outcome: observe.Crashed}, span: "export rows", status: codes.Error, reason: "crashed"},
 		{name: "released", begin: part, end: observe.PartEnded{Part: part, Outcome: observe.Released}, span: "export rows"},
 		{name: "sweep", begin: observe.Sweep{}, end: observe.SweepEnded{Settled: 2}, span: "export sweep", attrs: []string{"exportyard.sweep.settled=2"}},
-		{name: "failed sweep", begin: observe.Sweep{}, end: observe.SweepEnded{Failed: 2}, span: "export sweep", status: codes.Error, reason: "incomplete"},
+		{name: "failed sweep", begin: observe.Sweep{}, end: observe.SweepEnded{Err: errors.New("down"), Failed: 2}, span: "export sweep", status: codes.Error, reason: "incomplete"},
 		{
 			name: "taken", begin: delivery, end: observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Taken}, span: "export deliver",
 			attrs: []string{"exportyard.delivery.channel=mail", "exportyard.delivery.event=e1", "exportyard.delivery.outcome=taken"},

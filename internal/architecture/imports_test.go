@@ -76,7 +76,7 @@ var rooms = []room{
 	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain"}, tests: []string{sqlite, pgx}},
 	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain"}},
 
-	{at: "export", own: append([]string{"internal/*", "export/manifest", "queue/chain"}, contracts...), outside: []string{xsync}},
+	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain"}, contracts...), outside: []string{xsync}},
 
 	// Whoever proves an archive needs neither the engine nor a job store.
 	{at: "export/manifest", own: []string{"source", "format", "sink", "internal/place", "internal/pipeline"}},

@@ -78,7 +78,7 @@ func requirePanic(t *testing.T, err error) {
 	var panicked *pipeline.PanicError
 	require.ErrorAs(t, err, &panicked)
 	require.Equal(t, "out of luck", panicked.Value)
-	require.EqualError(t, err, "panic: out of luck")
+	require.EqualError(t, err, "panic of type string")
 	require.Contains(t, string(panicked.Stack), "failure_test.go", "the stack does not say where")
 }
 

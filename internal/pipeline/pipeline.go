@@ -12,6 +12,7 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 
@@ -68,12 +69,18 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error names the panic without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+// Error says what kind of panic it was. The text of a value that was thrown may be
+// anything, also the row at hand, so only the text of the runtime's own is shown.
+func (e *PanicError) Error() string {
+	if own, ok := e.Value.(runtime.Error); ok {
+		return "panic: " + own.Error()
+	}
+	return fmt.Sprintf("panic of type %T", e.Value)
+}
 
-// LogValue gives logs the stack too.
+// LogValue gives logs the stack too, which has places and no values.
 func (e *PanicError) LogValue() slog.Value {
-	return slog.GroupValue(slog.Any("panic", e.Value), slog.String("stack", string(e.Stack)))
+	return slog.GroupValue(slog.String("panic", e.Error()), slog.String("stack", string(e.Stack)))
 }
 
 // A ReadError is an error of the reader, and a WriteError one of the writer:

@@ -3,14 +3,15 @@ package worker_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -156,15 +157,23 @@ func TestR9_PanicOfTheWorkCountsAsACrashOfThatPartAlone(t *testing.T) {
 		s := newSite(t)
 		s.job("job", 3)
 		s.sweeper()
-		var notes diary
-		var log bytes.Buffer
+		var notes, ends diary
 		_, stop := s.start(func(ctx context.Context, h *worker.Held) queue.Finish {
 			if h.Part.Number == 2 && h.Part.Fence == 1 {
 				panic("out of luck")
 			}
 			notes.note(s.now(), "part %d, suspect %v", h.Part.Number, h.Part.Suspect)
 			return after(5*time.Second)(ctx, h)
-		}, func(c *worker.Config) { c.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+		}, func(c *worker.Config) {
+			c.End = func(_ context.Context, h *worker.Held, f queue.Finish, err error) {
+				var crash *pipeline.PanicError
+				if errors.As(err, &crash) {
+					ends.note(s.now(), "part %d: %v, in this file: %v", h.Part.Number, err, bytes.Contains(crash.Stack, []byte("report_test.go")))
+					return
+				}
+				ends.note(s.now(), "part %d: %s, %v", h.Part.Number, f.Outcome, err)
+			}
+		})
 		s.until(2 * time.Second)
 		p := s.parts("job")[1]
 		require.Equal(t, queue.Leased, p.State, "a crash reports nothing")
@@ -174,8 +183,9 @@ func TestR9_PanicOfTheWorkCountsAsACrashOfThatPartAlone(t *testing.T) {
 			"0s part 1, suspect false", "0s part 3, suspect false", "1m0s part 2, suspect true",
 		}, notes.read())
 		require.Equal(t, map[queue.PartState]int{queue.Sealed: 3}, s.states("job"))
-		require.Contains(t, log.String(), "out of luck")
-		require.Contains(t, log.String(), "report_test.go", "the log does not say where")
-		require.Contains(t, log.String(), "job=job part=2 fence=1")
+		require.ElementsMatch(t, []string{
+			"0s part 2: panic of type string, in this file: true",
+			"5s part 1: seal, <nil>", "5s part 3: seal, <nil>", "1m5s part 2: seal, <nil>", "1m5s part 4: seal, <nil>",
+		}, ends.read())
 	})
 }

@@ -171,6 +171,8 @@ func (s *site) start(do script, with ...func(*worker.Config)) (w *worker.Worker,
 			}
 			return do(ctx, h), nil
 		},
+		Begin:   func(ctx context.Context, _ *worker.Held) context.Context { return ctx },
+		End:     func(context.Context, *worker.Held, queue.Finish, error) {},
 		Settled: func(context.Context, *worker.Held, queue.Finish, queue.Job) {},
 		Parts:   4, Lease: lease, Poll: time.Second, Grace: 10 * time.Second,
 		Retry: backoff.Policy{Base: time.Second, Cap: 5 * time.Second},

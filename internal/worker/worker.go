@@ -38,6 +38,13 @@ type Config struct {
 	// of the process, which goes on: nothing is reported, and the part comes
 	// back as a suspect when its lease is over.
 	Do func(ctx context.Context, h *Held) (queue.Finish, []queue.Entry)
+	// Begin is told of a part before the work on it, and returns the context of that
+	// work: ctx or one made from it.
+	Begin func(ctx context.Context, h *Held) context.Context
+	// End is told of every part that began, with what was reported, when all is over:
+	// after Settled, if that was called. err says why nothing was reported: one of the
+	// causes above, or the panic that Do let through.
+	End func(ctx context.Context, h *Held, f queue.Finish, err error)
 	// Settled is called after a part's end is in the store, with the job after it.
 	Settled func(ctx context.Context, h *Held, f queue.Finish, j queue.Job)
 	// Parts is how many are done at once.
@@ -68,6 +75,10 @@ type Held struct {
 	Job      queue.Job
 	Part     queue.Part
 	Progress pipeline.Progress
+	// Begun is when the work on it began.
+	Begun time.Time
+	// Err is for Do to leave why the work failed, and for End to find.
+	Err error
 
 	renewed int64 // rows that the store knows of
 	cancel  context.CancelCauseFunc
@@ -233,18 +244,18 @@ func (w *Worker) staleAfter() time.Duration { return w.config.Lease * 2 / 3 }
 // work does one part and reports how it ended.
 func (w *Worker) work(ctx context.Context, h *Held) {
 	defer h.cancel(nil)
+	h.Begun = time.Now()
+	ctx = w.config.Begin(ctx, h)
 	f, entries, err := w.attempt(ctx, h)
-	var crash *pipeline.PanicError
-	if errors.As(err, &crash) {
-		w.log(h).ErrorContext(ctx, "crash in the work on a part", "err", crash)
-		w.forget(h)
-		return
+	var j queue.Job
+	if err == nil {
+		j, f, err = w.report(ctx, h, f, entries)
 	}
-	j, f, reported := w.report(ctx, h, f, entries)
 	w.forget(h)
-	if reported {
+	if err == nil {
 		w.config.Settled(ctx, h, f, j)
 	}
+	w.config.End(ctx, h, f, err)
 }
 
 // attempt calls Do and returns the panic that it lets through.
@@ -270,13 +281,11 @@ func (w *Worker) forget(h *Held) {
 }
 
 // report tells the store how a part ended. Whoever has lost the part says
-// nothing: the store knows better.
-func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []queue.Entry) (queue.Job, queue.Finish, bool) {
-	log := w.log(h)
+// nothing, since the store knows better, and gets the cause.
+func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []queue.Entry) (queue.Job, queue.Finish, error) {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, ErrLeaseLost), errors.Is(cause, ErrLeaseStale), errors.Is(cause, ErrJobEnded):
-		log.InfoContext(ctx, "part put down", "cause", cause)
-		return queue.Job{}, f, false
+		return queue.Job{}, f, cause
 	case errors.Is(cause, ErrStopping) && f.Outcome != queue.Seal:
 		f, entries = queue.Finish{Outcome: queue.Release}, nil
 	}
@@ -289,15 +298,14 @@ func (w *Worker) report(ctx context.Context, h *Held, f queue.Finish, entries []
 		j, err := w.config.Store.Finish(ctx, f, entries)
 		switch {
 		case err == nil:
-			return j, f, true
+			return j, f, nil
 		case errors.Is(err, queue.ErrFenced), errors.Is(err, queue.ErrBadTransition), errors.Is(err, queue.ErrNotFound):
-			log.InfoContext(ctx, "part was taken away", "err", err)
-			return queue.Job{}, f, false
+			return queue.Job{}, f, ErrLeaseLost
 		}
-		log.WarnContext(ctx, "reporting a part", "err", err)
+		w.log(h).WarnContext(ctx, "reporting a part", "err", err)
 		pause(ctx, w.config.Retry.Delay(n))
 		if ctx.Err() != nil {
-			return queue.Job{}, f, false
+			return queue.Job{}, f, ErrLeaseStale
 		}
 	}
 }
