@@ -4,9 +4,9 @@
 // # What it does
 //
 // A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
-// [queue.InboxStore] and a [queue.EntryReader] of maps behind one lock. It follows every
-// rule that the stores on databases follow, so a test against it says something about
-// them.
+// [queue.InboxStore], a [queue.EntryReader] and a [chain.Store] of maps behind one lock. It
+// follows every rule that the stores on databases follow, so a test against it says
+// something about them.
 //
 // # Types and limits
 //
@@ -27,5 +27,5 @@
 //
 // # Options
 //
-// [Options] sets the clock. nil means the system's.
+// [Options] sets the clock and the keys of the audit log. nil means the system's, and none.
 package memstore

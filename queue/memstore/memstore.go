@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/cursor"
 	"github.com/exportyard/exportyard/queue/memstore/internal/journal"
 	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
@@ -19,12 +20,16 @@ var (
 	_ queue.EntryReader = (*Store)(nil)
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
+	_ chain.Store       = (*Store)(nil)
 )
 
 // Options adjust a Store.
 type Options struct {
 	// Now is the store's clock. Default: [time.Now].
 	Now func() time.Time
+	// AuditKeys chain the audit log, so that no entry can be altered unseen. Default:
+	// nil, no chain.
+	AuditKeys *chain.Keys
 }
 
 // A Store keeps jobs in memory. It is safe for concurrent use.
@@ -39,19 +44,22 @@ type Store struct {
 	*entries
 }
 
-// entries are the methods of [queue.EntryReader], [queue.OutboxStore] and
-// [queue.InboxStore].
+// entries are the methods of [queue.EntryReader], [queue.OutboxStore],
+// [queue.InboxStore] and [chain.Store].
 type entries = journal.Store
 
 type idempotencyKey struct{ tenant, key string }
 
 // New makes an empty Store.
 func New(opts *Options) *Store {
-	now := time.Now
-	if opts != nil && opts.Now != nil {
-		now = opts.Now
+	var o Options
+	if opts != nil {
+		o = *opts
 	}
-	l := latch.New(now)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l := latch.New(o.Now)
 	return &Store{
 		latch:     l,
 		jobs:      make(map[string]*row.Job),
@@ -59,7 +67,7 @@ func New(opts *Options) *Store {
 		keys:      make(map[idempotencyKey]*row.Job),
 		tenants:   make(map[string][]*row.Job),
 		schedules: make(map[scheduleKey]*row.Schedule),
-		entries:   journal.New(l),
+		entries:   journal.New(l, o.AuditKeys),
 	}
 }
 

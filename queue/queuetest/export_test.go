@@ -69,3 +69,12 @@ func ScheduleRules() []string {
 	}
 	return names
 }
+
+// ChainRules returns the names of the rules for chains.
+func ChainRules() []string {
+	var names []string
+	for _, r := range chainRules {
+		names = append(names, r.name)
+	}
+	return names
+}

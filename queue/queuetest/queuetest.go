@@ -20,13 +20,16 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 )
 
 // A Harness is a new, empty store and what the rules need to test it.
 type Harness struct {
-	// Store is what is tested, also as a [queue.ScheduleStore], a [queue.OutboxStore] and
-	// a [queue.InboxStore] if it is one.
+	// Store is what is tested, also as a [queue.ScheduleStore], a [queue.OutboxStore], a
+	// [queue.InboxStore] and a [chain.Store] if it is one.
 	Store queue.JobStore
+	// Keys are those that a [chain.Store] was given. Default: nil, for a store that is none.
+	Keys *chain.Keys
 	// Entries reads what the store appended.
 	Entries queue.EntryReader
 	// Advance moves the store's clock forward. Between two calls the clock may
@@ -60,6 +63,7 @@ func rules() []rule {
 		only[queue.OutboxStore](outboxRules),
 		only[queue.InboxStore](inboxRules),
 		only[queue.OutboxStore](only[queue.InboxStore](apartRules)),
+		only[chain.Store](keyed(chainRules)),
 	)
 }
 

@@ -25,7 +25,7 @@ func (s *Store) CreateTx(ctx context.Context, tx *sql.Tx, n queue.NewJob, entrie
 		return queue.Job{}, false, errors.New("sqlstore: create: no transaction")
 	}
 	within := func(ctx context.Context, f func(*table.Tx) error) error {
-		return s.db.Within(ctx, tx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
+		return s.db.Within(ctx, tx, func(tx *txn.Tx) error { return f(s.tables(tx)) })
 	}
 	return create(ctx, within, n, entries)
 }
@@ -91,11 +91,11 @@ func createNew(ctx context.Context, tx *table.Tx, n queue.NewJob, entries []queu
 			own++
 		}
 	}
-	seq, last, err := tx.Count(ctx, n.Tenant, 1, own)
+	counted, err := tx.Count(ctx, n.Tenant, 1, own)
 	if err != nil {
 		return queue.Job{}, err
 	}
-	ord, stored, err := tx.InsertJob(ctx, job, seq)
+	ord, stored, err := tx.InsertJob(ctx, job, counted.Jobs)
 	if err != nil {
 		return queue.Job{}, err
 	}
@@ -106,5 +106,5 @@ func createNew(ctx context.Context, tx *table.Tx, n queue.NewJob, entries []queu
 	if err := tx.InsertParts(ctx, ord, parts); err != nil {
 		return queue.Job{}, err
 	}
-	return job, tx.AppendCounted(ctx, entries, map[string]int64{n.Tenant: last})
+	return job, tx.AppendCounted(ctx, entries, map[string]table.Counted{n.Tenant: counted})
 }

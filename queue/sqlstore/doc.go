@@ -4,9 +4,9 @@
 // # What it does
 //
 // A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
-// [queue.InboxStore], a [queue.EntryReader] and a [queue.TxCreator] on tables whose names
-// begin with exportyard_. Any number of processes may share them. The store takes the
-// *sql.DB that the host opened with the driver it likes and brings none.
+// [queue.InboxStore], a [queue.EntryReader], a [chain.Store] and a [queue.TxCreator] on
+// tables whose names begin with exportyard_. Any number of processes may share them. The
+// store takes the *sql.DB that the host opened with the driver it likes and brings none.
 //
 // On SQLite [Open] makes the tables and brings them up to date: the file belongs to one
 // host, whose programs come and go together, and whoever embeds a database wants no step
@@ -57,13 +57,21 @@
 // (a deadlock, a failed serialization) is begun again. One that its process leaves alone
 // for ten seconds is ended by the server, so that a process that hangs holds no locks.
 //
+// With [Options.AuditKeys] the audit log of each tenant is a chain, see package chain. Its
+// head is in the tenant's row, which each change that appends entries locks anyway: tenants
+// do not wait for each other. A store that gets its keys when there are entries begins the
+// chain after them. Turn keys on when every process of the store has them and none runs
+// older code: who has no keys is refused once a chain has begun, and older code would append
+// what the chain takes for a forgery.
+//
 // On both each change also compares the version or fence that it read.
 //
 // # Errors
 //
 // Those that [queue.JobStore] names, the context's own error once it is done, and
 // the driver's, wrapped with the name of the method: a lost connection is one of them, and
-// passing trouble. That the database, or a row, is locked is told only after
+// passing trouble. A store without the keys of its chain gives [chain.ErrNoKeys] or
+// [chain.ErrUnknownKey]. That the database, or a row, is locked is told only after
 // [Options.LockWait].
 //
 // # Options

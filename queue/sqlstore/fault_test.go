@@ -82,6 +82,7 @@ var atomicSteps = []struct {
 		"select count(*) from exportyard_part p join exportyard_job j on j.ord = p.job where j.id = 'new'": 2,
 		"select count(*) from exportyard_entry where job = 'new'":                                          2,
 		"select jobs from exportyard_tenant where tenant = 'acme'":                                         2,
+		"select chain_number from exportyard_tenant where tenant = 'acme'":                                 3,
 	}},
 	{"claim", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.Claim(ctx, queue.Claim{Worker: "w", Limit: 2, Lease: time.Hour})
@@ -104,6 +105,7 @@ var atomicSteps = []struct {
 		"select parts_sealed from exportyard_job":                  2,
 		"select sealed_rows from exportyard_job":                   7,
 		"select count(*) from exportyard_entry where job = 'seal'": 2,
+		"select chain_number from exportyard_tenant":               3,
 	}},
 	{"refuse", func(ctx context.Context, s *sqlstore.Store) error {
 		f := queue.Finish{Tenant: "acme", Job: "base", Number: 1, Fence: 1, Outcome: queue.Refuse, Reason: payload("r")}
@@ -179,7 +181,7 @@ func TestR3_FaultAtEveryStatement(t *testing.T) {
 					t.Parallel()
 					p := where(t)
 					db, tap := p.tapped(t)
-					store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+					store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 					require.NoError(t, err)
 					base(t, store, step.name == "plan")
 					look := p.db(t)
@@ -244,7 +246,7 @@ func TestCanceledMidwayLeavesNoTransaction(t *testing.T) {
 	onEach(t, func(t *testing.T, p place) {
 		db, tap := p.tapped(t)
 		db.SetMaxOpenConns(2)
-		store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+		store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 		require.NoError(t, err)
 		base(t, store, false)
 		look := p.db(t)

@@ -121,7 +121,7 @@ func TestPlansOfMuchHistory(t *testing.T) {
 	history(t, p, jobs, tenants)
 	t.Logf("%d jobs of %d tenants were made in %v", jobs, tenants, time.Since(begin).Round(time.Second))
 	db, tap := p.tapped(t)
-	store, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+	store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 	require.NoError(t, err)
 	names := []string{}
 	for _, use := range usesOfHistory {
@@ -178,7 +178,7 @@ var usesOfHistory = []struct {
 		return err
 	}},
 	{"seal", func(t *testing.T, s *sqlstore.Store) error {
-		_, err := s.Finish(t.Context(), queue.Finish{Tenant: "t0", Job: "active-302", Number: 1, Fence: 1, Outcome: queue.Seal}, entriesOf("seal"))
+		_, err := s.Finish(t.Context(), queue.Finish{Tenant: "t0", Job: "active-302", Number: 1, Fence: 1, Outcome: queue.Seal}, auditOf("t0", "seal"))
 		return err
 	}},
 	{"create", func(t *testing.T, s *sqlstore.Store) error {
@@ -186,12 +186,18 @@ var usesOfHistory = []struct {
 		return err
 	}},
 	{"cancel", func(t *testing.T, s *sqlstore.Store) error {
-		_, err := s.Update(t.Context(), queue.Update{Tenant: "t0", Job: "active-303", Event: queue.Cancel}, nil)
+		_, err := s.Update(t.Context(), queue.Update{Tenant: "t0", Job: "active-303", Event: queue.Cancel}, auditOf("t0", "cancel"))
 		return err
 	}},
 	{"entries", func(t *testing.T, s *sqlstore.Store) error {
 		entries, err := s.Entries(t.Context(), "t0", queue.Audit, 25_000, 50)
 		require.Len(t, entries, 50)
+		return err
+	}},
+	{"audit chain", func(t *testing.T, s *sqlstore.Store) error {
+		page, err := s.AuditChain(t.Context(), "t0", 25_000, 50)
+		require.Len(t, page.Entries, 50)
+		require.EqualValues(t, 2, page.Head.Number, "of those that were appended before")
 		return err
 	}},
 	{"claim outbox", func(t *testing.T, s *sqlstore.Store) error {

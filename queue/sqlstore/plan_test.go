@@ -19,7 +19,7 @@ import (
 func TestNoStatementScansOrSorts(t *testing.T) {
 	t.Parallel()
 	db, tap := inFile(t).tapped(t)
-	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, nil)
+	store, err := sqlstore.Open(t.Context(), db, sqlstore.SQLite, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 	require.NoError(t, err)
 	base(t, store, true)
 	tap.arm(0, "", nil)
@@ -99,6 +99,8 @@ func everyMethod(t *testing.T, s *sqlstore.Store) {
 	_, err = s.Update(ctx, queue.Update{Tenant: "acme", Job: "new", Event: queue.Cancel}, nil)
 	must(err)
 	_, err = s.Entries(ctx, "acme", queue.Audit, 0, 10)
+	must(err)
+	_, err = s.AuditChain(ctx, "acme", 0, 10)
 	must(err)
 	everyMethodOfEvents(t, s)
 }

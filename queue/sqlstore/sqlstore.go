@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/lease"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/outbox"
@@ -46,6 +47,10 @@ type Options struct {
 	// LockWait is how long a method waits for other processes that write, if
 	// its context allows. Default: 1 minute.
 	LockWait time.Duration
+	// AuditKeys chain the audit log, so that no entry can be altered unseen by who has
+	// the database and not the keys. All processes of a store have them, or none.
+	// Default: nil, no chain.
+	AuditKeys *chain.Keys
 	// Skew is asked for what is added to the database's time. Default: nil, nothing.
 	// It is for tests.
 	Skew func() time.Duration
@@ -56,6 +61,8 @@ type Options struct {
 // stays the host's.
 type Store struct {
 	db *txn.Database
+	// keys chain the audit log; nil for no chain.
+	keys *chain.Keys
 	// endings ends the leases that are to end at the same time in one transaction.
 	endings group.Group[lease.Ending, lease.Ended]
 	*events
@@ -97,7 +104,7 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 		return nil, errors.New("lock wait is negative")
 	}
 	database := txn.New(db, d, o.LockWait, o.Skew)
-	s := &Store{db: database, events: outbox.New(database)}
+	s := &Store{db: database, keys: o.AuditKeys, events: outbox.New(database)}
 	s.endings = group.Group[lease.Ending, lease.Ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
 	return s, nil
 }
@@ -112,12 +119,15 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	return s.write(ctx, func(tx *table.Tx) error { return lease.ReleaseAll(ctx, tx) })
 }
 
+// tables is the transaction as the tables know it.
+func (s *Store) tables(tx *txn.Tx) *table.Tx { return &table.Tx{Tx: tx, Keys: s.keys} }
+
 // read runs f in a transaction that only looks.
 func (s *Store) read(ctx context.Context, f func(*table.Tx) error) error {
-	return s.db.Read(ctx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
+	return s.db.Read(ctx, func(tx *txn.Tx) error { return f(s.tables(tx)) })
 }
 
 // write runs f in a transaction that is committed if f returns nil.
 func (s *Store) write(ctx context.Context, f func(*table.Tx) error) error {
-	return s.db.Write(ctx, func(tx *txn.Tx) error { return f(&table.Tx{Tx: tx}) })
+	return s.db.Write(ctx, func(tx *txn.Tx) error { return f(s.tables(tx)) })
 }

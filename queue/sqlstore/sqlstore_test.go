@@ -25,10 +25,10 @@ func conform(t *testing.T, where func(testing.TB) place) {
 	queuetest.Run(t, func(t *testing.T) queuetest.Harness {
 		p := where(t)
 		var ahead atomic.Int64
-		opts := &sqlstore.Options{Skew: func() time.Duration { return time.Duration(ahead.Load()) }}
+		opts := &sqlstore.Options{AuditKeys: keysOf(t, "a"), Skew: func() time.Duration { return time.Duration(ahead.Load()) }}
 		store := p.open(t, opts)
 		return queuetest.Harness{
-			Store: store, Entries: store, Host: p.db(t), Advance: func(d time.Duration) { ahead.Add(int64(d)) },
+			Store: store, Entries: store, Keys: opts.AuditKeys, Host: p.db(t), Advance: func(d time.Duration) { ahead.Add(int64(d)) },
 			Rounds: *rounds, Parts: manyParts,
 			Reopen: func(t testing.TB) (queue.JobStore, queue.EntryReader) {
 				again := p.open(t, opts)

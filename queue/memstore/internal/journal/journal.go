@@ -3,11 +3,13 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
 	"github.com/exportyard/exportyard/queue/memstore/internal/row"
 )
@@ -16,23 +18,29 @@ var (
 	_ queue.EntryReader = (*Store)(nil)
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
+	_ chain.Store       = (*Store)(nil)
 )
 
 // A Store is a store's entries.
 type Store struct {
 	latch   *latch.Latch
-	entries map[string][]queue.Entry // by tenant, in order of Seq
+	entries map[string][]chain.Entry // by tenant, in order of Seq
+	heads   map[string]chain.Head    // by tenant
+	keys    *chain.Keys              // nil for no chains
 	ids     map[string]struct{}
 	events  map[string][]*event // the entries of the outbox, by tenant
 	// unsettled are the events that are not delivered yet, oldest first.
 	unsettled []*event
 }
 
-// New returns the entries of the store behind this lock.
-func New(l *latch.Latch) *Store {
+// New returns the entries of the store behind this lock, whose audit log these keys
+// chain.
+func New(l *latch.Latch, keys *chain.Keys) *Store {
 	return &Store{
 		latch:   l,
-		entries: make(map[string][]queue.Entry),
+		keys:    keys,
+		entries: make(map[string][]chain.Entry),
+		heads:   make(map[string]chain.Head),
 		ids:     make(map[string]struct{}),
 		events:  make(map[string][]*event),
 	}
@@ -50,18 +58,39 @@ func Append(s *Store, state queue.State, entries []queue.Entry, now time.Time) e
 		}
 		ids[e.ID] = struct{}{}
 	}
+	byTenant := map[string][]queue.Entry{}
 	for _, e := range entries {
-		e.At, e.Seq = now, int64(len(s.entries[e.Tenant])+1)
+		e.At, e.Seq = now, int64(len(s.entries[e.Tenant])+len(byTenant[e.Tenant])+1)
 		e.Data = row.ClonePayload(e.Data)
-		s.entries[e.Tenant] = append(s.entries[e.Tenant], e)
-		s.ids[e.ID] = struct{}{}
-		if e.Kind == queue.Outbox {
-			sent := &event{Delivery: queue.Delivery{Entry: e}}
-			s.events[e.Tenant] = append(s.events[e.Tenant], sent)
-			s.unsettled = append(s.unsettled, sent)
+		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
+	}
+	linked := map[string][]chain.Link{}
+	heads := map[string]chain.Head{}
+	for tenant, entries := range byTenant {
+		head := s.heads[tenant]
+		head.Tenant = tenant
+		var err error
+		if linked[tenant], heads[tenant], err = s.keys.Extend(head, entries); err != nil {
+			return err
+		}
+	}
+	for tenant, entries := range byTenant {
+		s.heads[tenant] = heads[tenant]
+		for i, e := range entries {
+			s.store(chain.Entry{Entry: e, Link: linked[tenant][i]})
 		}
 	}
 	return nil
+}
+
+func (s *Store) store(e chain.Entry) {
+	s.entries[e.Tenant] = append(s.entries[e.Tenant], e)
+	s.ids[e.ID] = struct{}{}
+	if e.Kind == queue.Outbox {
+		sent := &event{Delivery: queue.Delivery{Entry: e.Entry}}
+		s.events[e.Tenant] = append(s.events[e.Tenant], sent)
+		s.unsettled = append(s.unsettled, sent)
+	}
 }
 
 // Entries returns the tenant's entries of a kind.
@@ -71,11 +100,39 @@ func (s *Store) Entries(ctx context.Context, tenant string, kind queue.EntryKind
 	}
 	defer s.latch.End()
 	var found []queue.Entry
-	for _, e := range s.entries[tenant] {
-		if e.Kind == kind && e.Seq > after && len(found) < limit {
-			e.Data = row.ClonePayload(e.Data)
+	for _, e := range s.page(tenant, kind, after, limit) {
+		found = append(found, e.Entry)
+	}
+	return found, nil
+}
+
+func (s *Store) page(tenant string, kind queue.EntryKind, after int64, limit int) []chain.Entry {
+	var found []chain.Entry
+	all := s.entries[tenant]
+	for _, e := range all[min(max(after, 0), int64(len(all))):] { // the number of the first is 1
+		if len(found) >= limit {
+			break
+		}
+		if e.Kind == kind {
+			e.Data, e.Link.MAC = row.ClonePayload(e.Data), bytes.Clone(e.Link.MAC)
 			found = append(found, e)
 		}
 	}
-	return found, nil
+	return found
+}
+
+// AuditChain returns the tenant's audit entries with their links.
+func (s *Store) AuditChain(ctx context.Context, tenant string, after int64, limit int) (chain.Page, error) {
+	if _, err := s.latch.Begin(ctx); err != nil {
+		return chain.Page{}, err
+	}
+	defer s.latch.End()
+	head := s.heads[tenant]
+	head.Tenant, head.MAC, head.Seal = tenant, bytes.Clone(head.MAC), bytes.Clone(head.Seal)
+	return chain.Page{Entries: s.page(tenant, queue.Audit, after, limit), Head: head}, nil
+}
+
+// VerifyAudit proves the tenant's audit log.
+func (s *Store) VerifyAudit(ctx context.Context, tenant string, known ...chain.Head) (chain.Head, error) {
+	return s.keys.Verify(ctx, s, tenant, known...)
 }

@@ -2,22 +2,32 @@ package table
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
+
+// Counted is how far a tenant's numbers go.
+type Counted struct {
+	// Jobs and Entries are the numbers of the last ones.
+	Jobs, Entries int64
+	// Head is that of the audit log's chain.
+	Head chain.Head
+}
 
 // Append appends the entries of a change, whose conditions are met.
 func (tx *Tx) Append(ctx context.Context, entries []queue.Entry) error {
 	return tx.AppendCounted(ctx, entries, nil)
 }
 
-// AppendCounted appends entries of which some tenants' are counted already: counted
-// says up to which number.
-func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted map[string]int64) error {
+// AppendCounted appends entries of which some tenants' are counted already.
+func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted map[string]Counted) error {
 	byTenant := map[string][]queue.Entry{}
 	for _, e := range entries {
 		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
@@ -25,48 +35,111 @@ func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted 
 	rows := make([][]any, 0, len(entries))
 	// All writers take the rows of tenants in one order.
 	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
-		last, ok := counted[tenant]
+		c, ok := counted[tenant]
 		if !ok {
 			var err error
-			if _, last, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
+			if c, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
 				return err
 			}
 		}
-		seq := last - int64(len(byTenant[tenant]))
-		for _, e := range byTenant[tenant] {
-			seq++
-			rows = append(rows, []any{e.ID, e.Tenant, e.Kind, seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, txn.Micros(tx.Now)})
+		linked, err := tx.link(ctx, c, byTenant[tenant])
+		if err != nil {
+			return err
+		}
+		for _, e := range linked {
+			rows = append(rows, []any{
+				e.ID, e.Tenant, e.Kind, e.Seq, e.Job, e.Type, e.Actor, e.Data.Version, e.Data.Data, txn.Micros(e.At),
+				e.Link.Number, e.Link.Key, e.Link.MAC,
+			})
 		}
 	}
-	err := tx.Insert(ctx, "insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at) ", rows)
+	err := tx.Insert(ctx, `insert into exportyard_entry (id, tenant, kind, seq, job, type, actor, data_version, data, at,
+		chain_number, chain_key, chain_mac) `, rows)
 	if err != nil {
 		return fmt.Errorf("append entries: %w", err)
 	}
 	return nil
 }
 
+// link gives the entries of a tenant, which are counted, their numbers, their time and
+// their links, and writes the new head.
+func (tx *Tx) link(ctx context.Context, c Counted, entries []queue.Entry) ([]chain.Entry, error) {
+	for i := range entries {
+		entries[i].Seq = c.Entries - int64(len(entries)-1-i)
+		entries[i].At = tx.Now
+	}
+	links, head, err := tx.Keys.Extend(c.Head, entries)
+	if err != nil {
+		return nil, err
+	}
+	linked := make([]chain.Entry, len(entries))
+	for i, e := range entries {
+		linked[i] = chain.Entry{Entry: e, Link: links[i]}
+	}
+	if head.Number == c.Head.Number {
+		return linked, nil
+	}
+	// The count has locked the row.
+	err = tx.Change(ctx, 1, `update exportyard_tenant set chain_since = $1, chain_number = $2, chain_mac = $3, chain_key = $4, chain_seal = $5
+		where tenant = $6`, head.Since, head.Number, head.MAC, head.Key, head.Seal, head.Tenant)
+	if err != nil {
+		return nil, fmt.Errorf("write the head of the audit log: %w", err)
+	}
+	return linked, nil
+}
+
+const headColumns = "chain_since, chain_number, chain_mac, chain_key, chain_seal"
+
+// headFields returns where the values of headColumns go.
+func headFields(head *chain.Head) []any {
+	return []any{&head.Since, &head.Number, &head.MAC, &head.Key, &head.Seal}
+}
+
 // Count adds to the tenant's counters and returns what they are then. Until the
 // transaction ends no other counts for this tenant, so the numbers that a tenant's
-// rows get grow in the order of commits.
-func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int) (lastJob, lastEntry int64, err error) {
-	err = tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
+// rows get grow in the order of commits, and its chain has one head.
+func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int) (Counted, error) {
+	c := Counted{Head: chain.Head{Tenant: tenant}}
+	err := tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
 		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries
-		returning jobs, entries`, tenant, jobs, entries).Scan(&lastJob, &lastEntry)
+		returning jobs, entries, `+headColumns, tenant, jobs, entries).Scan(append([]any{&c.Jobs, &c.Entries}, headFields(&c.Head)...)...)
 	if err != nil {
-		return 0, 0, fmt.Errorf("count: %w", err)
+		return Counted{}, fmt.Errorf("count: %w", err)
 	}
-	return lastJob, lastEntry, nil
+	return c, nil
 }
+
+const entryColumns = "id, tenant, kind, seq, job, type, actor, data_version, data, at"
+
+// entryFields returns where the values of entryColumns go.
+func entryFields(e *queue.Entry) []any {
+	return []any{&e.ID, &e.Tenant, &e.Kind, &e.Seq, &e.Job, &e.Type, &e.Actor, &e.Data.Version, &e.Data.Data, txn.ScanTime(&e.At)}
+}
+
+// ofTenant selects a page of a tenant's entries of a kind.
+const ofTenant = " from exportyard_entry where tenant = $1 and kind = $2 and seq > $3 order by seq limit $4"
 
 // Entries returns at most limit of the tenant's entries of a kind, in order of their
 // numbers, those above after.
 func (tx *Tx) Entries(ctx context.Context, tenant string, kind queue.EntryKind, after int64, limit int) ([]queue.Entry, error) {
-	return txn.Collect(ctx, tx.Tx, scanEntry, `select id, tenant, kind, seq, job, type, actor, data_version, data, at from exportyard_entry
-		where tenant = $1 and kind = $2 and seq > $3 order by seq limit $4`, tenant, kind, after, max(limit, 0))
+	scan := func(row txn.Scanner) (e queue.Entry, err error) {
+		err = row.Scan(entryFields(&e)...)
+		return e, err
+	}
+	return txn.Collect(ctx, tx.Tx, scan, "select "+entryColumns+ofTenant, tenant, kind, after, max(limit, 0))
 }
 
-func scanEntry(row txn.Scanner) (queue.Entry, error) {
-	var e queue.Entry
-	err := row.Scan(&e.ID, &e.Tenant, &e.Kind, &e.Seq, &e.Job, &e.Type, &e.Actor, &e.Data.Version, &e.Data.Data, txn.ScanTime(&e.At))
-	return e, err
+// Chain returns a page of the tenant's audit entries with their links, and the head.
+func (tx *Tx) Chain(ctx context.Context, tenant string, after int64, limit int) (chain.Page, error) {
+	page := chain.Page{Head: chain.Head{Tenant: tenant}}
+	err := tx.Row(ctx, "select "+headColumns+" from exportyard_tenant where tenant = $1", tenant).Scan(headFields(&page.Head)...)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return chain.Page{}, err
+	}
+	scan := func(row txn.Scanner) (e chain.Entry, err error) {
+		err = row.Scan(append(entryFields(&e.Entry), &e.Link.Number, &e.Link.Key, &e.Link.MAC)...)
+		return e, err
+	}
+	page.Entries, err = txn.Collect(ctx, tx.Tx, scan, "select "+entryColumns+", chain_number, chain_key, chain_mac"+ofTenant, tenant, queue.Audit, after, max(limit, 0))
+	return page, err
 }

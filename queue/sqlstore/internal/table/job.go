@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -17,7 +18,11 @@ import (
 const ActiveStates = "('pending', 'running')"
 
 // A Tx is a transaction on the store's tables.
-type Tx struct{ *txn.Tx }
+type Tx struct {
+	*txn.Tx
+	// Keys chain the audit log; nil for no chain.
+	Keys *chain.Keys
+}
 
 // A Job is a job with what only the store knows of it.
 type Job struct {
