@@ -32,7 +32,8 @@ type Config struct {
 	Destination func(ctx context.Context, tenant, name string) (Destination, error)
 	// Formats that requests may ask for.
 	Formats []format.Formatter
-	// Dispatcher wakes workers. Default: [queue.NewLocal].
+	// Dispatcher wakes workers, or lets them work by permits, see [queue.Permitter].
+	// Default: [queue.NewLocal].
 	Dispatcher queue.Dispatcher
 	// Observer is told what this engine does. Default: nobody but Logger is.
 	Observer observe.Observer
@@ -81,7 +82,8 @@ type Config struct {
 	// Sweep is how often the engine looks for expired leases, deadlines and
 	// files. Default: 15 seconds.
 	Sweep time.Duration
-	// Poll is how often an idle engine looks for work without having been rung. Default: 1 second.
+	// Poll is how often an idle engine looks for work without having been rung; one that
+	// works by permits does not. Default: 1 second.
 	Poll time.Duration
 	// Grace is how long Run lets parts finish after its context ended. Default: 10 seconds.
 	Grace time.Duration

@@ -14,12 +14,14 @@ import (
 	"github.com/exportyard/exportyard/sink"
 )
 
-// sweepLoop sweeps now, at every Config.Sweep, and when a job has ended here.
+// sweepLoop sweeps now, at every Config.Sweep, and when a job has ended here. It then
+// rings: for rings that were lost, and for parts that had to wait for their next try.
 func (e *Engine) sweepLoop(ctx context.Context) {
 	tick := time.NewTicker(e.config.Sweep)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		_ = e.Sweep(ctx) // its observers, the log among them, know
+		e.ring(ctx)
 		select {
 		case <-ctx.Done():
 		case <-e.sweepNow:

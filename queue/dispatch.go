@@ -13,6 +13,18 @@ type Dispatcher interface {
 	Wait(ctx context.Context) error
 }
 
+// A Permitter is a Dispatcher whose rings come as permits, to one process each. A worker
+// then claims with permits alone, one part with each.
+type Permitter interface {
+	Dispatcher
+	// Serve calls use for each permit that comes to this process, at most hands at once,
+	// until ctx ends, and returns when all calls have. use claims a part and returns when
+	// that has ended: so long lasts the permit. It reports false when there was none to
+	// claim, and an error when it could not look: the permit is then good for another
+	// try, here or elsewhere.
+	Serve(ctx context.Context, hands int, use func() (worked bool, err error)) error
+}
+
 // Local rings the workers of this process. Make it with [NewLocal].
 type Local struct{ bell chan struct{} }
 

@@ -55,9 +55,12 @@ type Config struct {
 	Retry backoff.Policy
 }
 
-// A Worker is one claim loop, one renewing goroutine, and a goroutine a part.
+// A Worker is one claim loop, or calls of a dispatcher that has permits, one renewing
+// goroutine, and a goroutine a part.
 type Worker struct {
 	config Config
+	// claiming is held from before a claim until what it gave is held.
+	claiming sync.Mutex
 
 	mu sync.Mutex
 	// holding has a part twice when it was lost, claimed again, and its first
@@ -113,19 +116,23 @@ func (w *Worker) Run(ctx context.Context) {
 	var parts, loops sync.WaitGroup
 	wake := make(chan struct{}, 1)
 	loops.Go(func() { w.renewLoop(renewing) })
-	loops.Go(func() { w.listen(ctx, wake) })
 	loops.Go(func() {
 		<-ctx.Done()
 		pause(renewing, w.config.Grace)
 		abandon(ErrStopping)
 	})
-	w.claimLoop(ctx, working, wake, func(h *Held, asked time.Time) {
-		ctx := w.take(working, h, asked)
-		parts.Go(func() {
-			defer nudge(wake)
-			w.work(ctx, h)
+	if permits, ok := w.config.Dispatcher.(queue.Permitter); ok {
+		w.serve(ctx, working, permits)
+	} else {
+		loops.Go(func() { w.listen(ctx, wake) })
+		w.claimLoop(ctx, working, wake, func(h *Held, asked time.Time) {
+			ctx := w.take(working, h, asked)
+			parts.Go(func() {
+				defer nudge(wake)
+				w.work(ctx, h)
+			})
 		})
-	})
+	}
 	parts.Wait()
 	stopRenewing()
 	loops.Wait()
@@ -170,7 +177,7 @@ func (w *Worker) claimLoop(ctx, working context.Context, wake <-chan struct{}, s
 	defer poll.Stop()
 	for ctx.Err() == nil {
 		asked := time.Now()
-		claimed := w.claim(working)
+		claimed, _ := w.claim(working, w.config.Parts)
 		for _, c := range claimed {
 			start(&Held{Job: c.Job, Part: c.Part}, asked)
 		}
@@ -198,8 +205,9 @@ func (w *Worker) Suspect() {
 // rest by itself: for suspects of hosts that are gone.
 const idleEvery = 10
 
-// claim asks the store for as many parts as there are free hands.
-func (w *Worker) claim(ctx context.Context) []queue.Claimed {
+// claim asks the store for as many parts as there are free hands, at most limit. It
+// says whether the store was asked, and has answered.
+func (w *Worker) claim(ctx context.Context, limit int) (claimed []queue.Claimed, answered bool) {
 	now := time.Now()
 	w.mu.Lock()
 	busy, suspect := len(w.holding), false
@@ -210,12 +218,12 @@ func (w *Worker) claim(ctx context.Context) []queue.Claimed {
 	rest := suspects > w.looked || now.Sub(w.lookedAt) > idleEvery*w.config.Lease
 	w.mu.Unlock()
 	if suspect || busy >= w.config.Parts || rest && busy > 0 {
-		return nil
+		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.config.Lease/4)
 	defer cancel()
 	claimed, err := w.config.Store.Claim(ctx, queue.Claim{
-		Worker: w.config.Name, Limit: w.config.Parts - busy, Alone: busy == 0, Lease: w.config.Lease,
+		Worker: w.config.Name, Limit: min(limit, w.config.Parts-busy), Alone: busy == 0, Lease: w.config.Lease,
 	})
 	if err != nil {
 		w.config.Logger.WarnContext(ctx, "claiming work", "err", err)
@@ -224,7 +232,7 @@ func (w *Worker) claim(ctx context.Context) []queue.Claimed {
 		w.looked, w.lookedAt = suspects, now
 		w.mu.Unlock()
 	}
-	return claimed
+	return claimed, err == nil
 }
 
 // take notes a claimed part as held and returns the context of its work.
