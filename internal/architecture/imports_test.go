@@ -28,6 +28,7 @@ const (
 	gomail   = "github.com/wneessen/go-mail"
 	otel     = "go.opentelemetry.io/otel"
 	pgx      = "github.com/jackc/pgx/v5"
+	river    = "github.com/riverqueue/river"
 	sqlite   = "modernc.org/sqlite"
 )
 
@@ -74,6 +75,7 @@ var rooms = []room{
 	{at: "queue/chain", own: []string{"queue"}},
 	{at: "queue/queuetest", own: []string{"queue", "queue/chain"}},
 	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain"}, tests: []string{sqlite, pgx}},
+	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}},
 	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain"}},
 
 	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain"}, contracts...), outside: []string{xsync}},
