@@ -55,7 +55,7 @@ type Config struct {
 	// Workers is how many goroutines encode and compress for one part.
 	// Default: GOMAXPROCS, at most 8.
 	Workers int
-	// Level of the compression, as the codec counts. Default: the codec's own (gzip 3).
+	// Level of the compression, as the codec counts. Default: the codec's own (gzip 3, zstd 2).
 	Level int
 	// PartRows is the number of rows above which a dataset or period is cut
 	// into parts, where the source can do that. Default: 100,000, and

@@ -40,8 +40,8 @@ type Packer interface {
 
 // NewPacker returns a packer of that codec. Level 0 is the default; otherwise
 // it is 1 (fast) to 9 (small) for Gzip, whose default is 3, and 1 to 22 for
-// Zstd, mapped on the four levels that klauspost/compress has, whose default is
-// 3. None, which copies, has no other level than 0; neither has the empty
+// Zstd, mapped on the four levels that klauspost/compress has and one between the
+// first two of them, which is 2 and the default. None, which copies, has no other level than 0; neither has the empty
 // Compression, which is the same.
 //
 // A packer keeps about 1 MiB for Gzip and 6 MiB for Zstd, 40 MiB from level 10

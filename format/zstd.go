@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -12,32 +13,51 @@ const (
 	zstdEmpty = zstdMagic + "\x20\x00\x01\x00\x00"
 	// zstdWindow bounds the memory of the packer and of every reader.
 	zstdWindow = 4 << 20
+	// zstdNear is the window of the fast encoder, which gains next to nothing from more.
+	zstdNear = 512 << 10
 	// zstdBlock is the most that one block of a frame may hold.
 	zstdBlock = 128 << 10
 )
 
-// zstdPacker makes one whole frame of each block, with its content's checksum.
-type zstdPacker struct{ enc *zstd.Encoder }
+// zstdPacker makes one whole frame of each block, with its content's checksum. Blocks
+// go to one of two encoders.
+type zstdPacker [2]*zstd.Encoder
 
-func newZstdPacker(level int) (Packer, error) {
-	speed := zstd.SpeedDefault
-	if level > 0 {
-		speed = zstd.EncoderLevelFromZstd(level)
+// newZstdPacker makes a packer of a level. The library has none between its fast one and
+// one that takes twice the time for 7 % less: level 2, the default, is half of each, at
+// three quarters of the time for 4 % more.
+func newZstdPacker(level int) (p Packer, err error) {
+	var fast, small *zstd.Encoder
+	switch level {
+	case 0, 2:
+		if fast, err = newZstdEncoder(zstd.SpeedFastest, zstdNear); err != nil {
+			return nil, err
+		}
+		small, err = newZstdEncoder(zstd.SpeedDefault, zstdWindow)
+	default:
+		fast, err = newZstdEncoder(zstd.EncoderLevelFromZstd(level), zstdWindow)
+		small = fast
 	}
-	enc, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(speed),
-		zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(zstdWindow),
-		zstd.WithLowerEncoderMem(true), // the same bytes with 4 MiB less
-		zstd.WithEncoderCRC(true))
-	return zstdPacker{enc}, err
+	return zstdPacker{small, fast}, err
 }
 
+func newZstdEncoder(level zstd.EncoderLevel, window int) (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(level),
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(window),
+		zstd.WithLowerEncoderMem(true), // the same bytes with 4 MiB less
+		zstd.WithEncoderCRC(true))
+}
+
+// AppendBlock lets the block's end choose the encoder: as good as a coin, and the same
+// whoever compresses it.
 func (p zstdPacker) AppendBlock(dst, src []byte) ([]byte, error) {
 	if len(src) == 0 {
 		return dst, nil
 	}
-	return p.enc.EncodeAll(src, dst), nil
+	end := src[max(0, len(src)-64):]
+	return p[crc32.ChecksumIEEE(end)&1].EncodeAll(src, dst), nil
 }
 
 // appendZstdStored makes frames of one segment each, with a 4-byte size and
