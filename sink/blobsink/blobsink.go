@@ -130,10 +130,9 @@ func (s *Sink) Open(ctx context.Context, key string, offset, length int64) (sink
 	if length == 0 {
 		return s.openNothing(ctx, key)
 	}
-	r, err := s.bucket.NewRangeReader(ctx, key, offset, max(length, -1), nil)
+	r, err := s.openRange(ctx, key, offset, max(length, -1))
 	if err == nil {
-		obj := sink.Object{Key: key, Size: r.Size(), ModTime: r.ModTime()}
-		return &reader{ctx: ctx, blob: r, object: obj}, nil
+		return newReader(ctx, s, key, r, offset, length), nil
 	}
 	// Some stores refuse a range without a byte in it.
 	if !missing(err) && ctx.Err() == nil {
@@ -253,30 +252,6 @@ func (s *Sink) check(ctx context.Context, verb, key string) error {
 	}
 	return nil
 }
-
-// reader reads a range of an object.
-type reader struct {
-	ctx    context.Context // bounds the reader's life
-	blob   io.ReadCloser
-	object sink.Object
-}
-
-var _ sink.Reader = (*reader)(nil)
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, fmt.Errorf("blobsink: read %q: %w", r.object.Key, err)
-	}
-	n, err := r.blob.Read(p)
-	if err != nil && err != io.EOF {
-		err = wrap("read", r.object.Key, err)
-	}
-	return n, err
-}
-
-func (r *reader) Close() error { return wrap("close", r.object.Key, r.blob.Close()) }
-
-func (r *reader) Object() sink.Object { return r.object }
 
 // missing reports whether err means that there is no such object.
 func missing(err error) bool {

@@ -41,6 +41,7 @@
 //
 // # Errors
 //
+// A reader whose connection breaks goes on where it was, some times in a row.
 // [sink.ErrNotFound], [sink.ErrExists] and [sink.ErrKey] as the contract says;
 // [sink.ErrDenied] for what the store calls a lack of permission; [sink.ErrFull] for a
 // full disk or quota under fileblob. The driver's error is wrapped beside them;

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -121,6 +122,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, fault Fault) {
 			out.SetURL(&url.URL{Scheme: "http", Host: "store"})
 			out.Out.Host = out.In.Host // it is part of the signature
 		},
+		ErrorLog:     log.New(io.Discard, "", 0),
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { reset(w) },
 	}
 	switch fault {

@@ -40,6 +40,9 @@ type bucket struct {
 func open(t *testing.T, at server.S3, tries int) *bucket {
 	t.Helper()
 	transport := at.Transport()
+	if at.Endpoint != "" {
+		transport.ResponseHeaderTimeout = headerTimeout
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	client := at.Client(&http.Client{Transport: transport}, tries)
 	b, err := s3blob.OpenBucket(context.Background(), client, at.Bucket, nil)
