@@ -2,7 +2,6 @@ package pgsource_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -62,26 +61,7 @@ func (s store) columnType(f source.Field) string {
 	if sqlType, ok := s.types[f.Kind]; ok {
 		return sqlType
 	}
-	switch f.Kind.Base() {
-	case source.Bool:
-		return "boolean"
-	case source.Int64:
-		return "bigint"
-	case source.Float64:
-		return "double precision"
-	case source.AnyDecimal:
-		return fmt.Sprintf("numeric(%d,%d)", f.Kind.Precision(), f.Kind.Scale())
-	case source.Bytes:
-		return "bytea"
-	case source.Timestamp:
-		return "timestamptz"
-	case source.DateTime:
-		return "timestamp"
-	case source.Date, source.UUID, source.JSON:
-		return f.Kind.String()
-	default:
-		return "text"
-	}
+	return server.PostgresType(f.Kind)
 }
 
 // load makes the tables and returns a source over them.

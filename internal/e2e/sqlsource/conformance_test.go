@@ -143,28 +143,7 @@ func TestConformance_PostgreSQL(t *testing.T) {
 			t.Parallel()
 			s := store{
 				dialect: sqlsource.PostgreSQL, index: index, encode: plain,
-				columnType: func(f source.Field, _ bool) string {
-					switch f.Kind.Base() {
-					case source.Bool:
-						return "boolean"
-					case source.Int64:
-						return "bigint"
-					case source.Float64:
-						return "double precision"
-					case source.AnyDecimal:
-						return fmt.Sprintf("numeric(%d,%d)", f.Kind.Precision(), f.Kind.Scale())
-					case source.Bytes:
-						return "bytea"
-					case source.Timestamp:
-						return "timestamptz"
-					case source.DateTime:
-						return "timestamp"
-					case source.Date, source.UUID, source.JSON:
-						return f.Kind.String()
-					default:
-						return "text"
-					}
-				},
+				columnType: func(f source.Field, _ bool) string { return server.PostgresType(f.Kind) },
 			}
 			sourcetest.Run(t, func(t *testing.T) sourcetest.Harness {
 				return sourcetest.Harness{
