@@ -85,6 +85,8 @@ var rooms = []room{
 
 	{at: "export/observe", own: []string{"queue"}},
 
+	{at: "export/auditsource", own: []string{"source", "source/slicesource", "queue", "queue/chain"}},
+
 	{
 		at: "export/otelexport", own: []string{"export/observe", "queue"}, outside: []string{otel, otel + "/metric", otel + "/trace"},
 		tests: []string{otel + "/sdk", otel + "/sdk/metric"},

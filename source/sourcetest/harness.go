@@ -15,6 +15,9 @@ type Harness struct {
 	// Load returns a source that holds exactly the tables, see the package
 	// documentation. What it starts it ends in t.Cleanup.
 	Load func(t testing.TB, tables []Table) source.Source
+	// Tables are what Load is given, for a source whose datasets are not of the test's
+	// choice; see [NewTable]. Default: nil, the suite's own.
+	Tables []Table
 	// Lacks says what the source, or the store under it, cannot do, and why.
 	// The rules about it are skipped with that reason, and values that need it
 	// are not in the tables. Default: it can do everything.
@@ -128,7 +131,10 @@ func newSuite(t testing.TB, h Harness) *suite {
 	if h.Timeout == 0 {
 		h.Timeout = 30 * time.Second
 	}
-	s := &suite{h: h, tables: makeTables(h.Lacks)}
+	s := &suite{h: h, tables: h.Tables}
+	if s.tables == nil {
+		s.tables = makeTables(h.Lacks)
+	}
 	s.src = h.Load(t, s.tables)
 	if s.src == nil {
 		t.Fatal("sourcetest: Load returned no source")

@@ -235,12 +235,12 @@ func (t Table) filterQueries(wanted func(source.Kind) bool) []query {
 		for _, value := range values {
 			add("a value", source.Filter{Column: f.Name, In: []string{value}})
 		}
+		first, second := values[:min(1, len(values))], values[min(1, len(values)):min(2, len(values))]
 		add("two values", source.Filter{Column: f.Name, In: values[:min(2, len(values))]})
 		add("null alone", source.Filter{Column: f.Name, Null: true})
-		add("a value or null", source.Filter{Column: f.Name, In: values[:1], Null: true})
+		add("a value or null", source.Filter{Column: f.Name, In: first, Null: true})
 		add("no value at all", source.Filter{Column: f.Name})
-		add("two filters that exclude each other",
-			source.Filter{Column: f.Name, In: values[:1]}, source.Filter{Column: f.Name, In: values[1:2]})
+		add("two filters that exclude each other", source.Filter{Column: f.Name, In: first}, source.Filter{Column: f.Name, In: second})
 	}
 	return out
 }

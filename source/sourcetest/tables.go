@@ -189,7 +189,14 @@ func (m *maker) table(d source.Dataset, rows int, columns ...column) Table {
 		}
 		b.EndRow()
 	}
-	t := Table{Dataset: d, Rows: b, texts: texts(b)}
+	return NewTable(d, b)
+}
+
+// NewTable returns a table for [Harness.Tables]. It has a key that no two of its rows share,
+// a column "id", and rows of the tenants acme, Acme and globex. The more different its values
+// are, the more the rules see.
+func NewTable(d source.Dataset, rows *source.Batch) Table {
+	t := Table{Dataset: d, Rows: rows, texts: texts(rows)}
 	t.rankKeys()
 	return t
 }
