@@ -12,6 +12,7 @@ import (
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/place"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
@@ -157,6 +158,7 @@ func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = redact.Logger(c.Logger)
 	c.Observer = watcher(c.Observer, c.Logger)
 	if c.Destination == nil {
 		s := c.Sink

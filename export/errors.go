@@ -10,6 +10,7 @@ import (
 	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/plan"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/internal/segment"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -191,7 +192,7 @@ func failure(stage string, err error) *Error {
 		e.Stage, e.Err = stage, err
 		return e
 	}
-	e := &Error{Stage: stage, Err: err, Message: err.Error()}
+	e := &Error{Stage: stage, Err: err, Message: redact.Text(err.Error())}
 	var (
 		data     *source.DataError
 		writing  *pipeline.WriteError
@@ -254,7 +255,7 @@ func lacking(err error) *Error {
 
 // destination fills in what an error of the sink means.
 func (e *Error) destination(err error) *Error {
-	e.Err, e.Message = err, err.Error()
+	e.Err, e.Message = err, redact.Text(err.Error())
 	switch {
 	case errors.Is(err, sink.ErrDenied):
 		e.Code, e.Hint = CodeDestinationDenied, "give the credentials write, read, list and delete permission, then run it again"

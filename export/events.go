@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/export/observe"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -48,11 +49,11 @@ var outcomes = map[queue.Outcome]observe.Outcome{
 func (e *Engine) endPart(ctx context.Context, h *worker.Held, f queue.Finish, err error) {
 	ended := observe.PartEnded{
 		Part: observedPart(h), Outcome: outcomes[f.Outcome], Rows: h.Progress.Rows.Load(), Bytes: h.Progress.Bytes.Load(),
-		Duration: time.Since(h.Begun), Err: err,
+		Duration: time.Since(h.Begun), Err: redact.Error(err),
 	}
 	switch {
 	case err == nil && (f.Outcome == queue.Retry || f.Outcome == queue.Refuse):
-		ended.Code, ended.Err = string(errorFrom(f.Reason).Code), h.Err
+		ended.Code, ended.Err = string(errorFrom(f.Reason).Code), redact.Error(h.Err)
 	case err == nil:
 	case errors.Is(err, worker.ErrJobEnded):
 		ended.Outcome = observe.Dropped

@@ -10,6 +10,7 @@ import (
 	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/place"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
 )
@@ -41,13 +42,14 @@ func (e *Engine) Sweep(ctx context.Context) error {
 	begun := time.Now()
 	ctx = observe.Begin(ctx, e.config.Observer, observe.Sweep{})
 	var done observe.SweepEnded
-	done.Err = e.sweep(ctx, &done)
+	err := e.sweep(ctx, &done)
+	done.Err = redact.Error(err)
 	if ctx.Err() != nil {
 		done.Failed = 0 // it was told to stop
 	}
 	done.Duration = time.Since(begun)
 	observe.Tell(ctx, e.config.Observer, done)
-	return done.Err
+	return err
 }
 
 // sweep settles what is due and counts it.

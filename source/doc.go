@@ -24,7 +24,8 @@
 // order every time; a dataset with a key in the key's order. Every digit: a
 // value that does not fit its kind is a [DataError], never a changed value. A
 // source that cannot restrict rows as asked returns [ErrUnsupported]. When ctx
-// is canceled Read returns soon, with ctx's error.
+// is canceled Read returns soon, with ctx's error. Text of errors has neither
+// credentials nor row data in it.
 //
 // The engine checks what it can: the tenant and the time of every row, UTF-8,
 // JSON, the ranges of dates. It fails the part when a check does; it never

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/export/observe"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
 )
 
@@ -111,37 +112,29 @@ func (t *trip) ask(ctx context.Context, name string) {
 	}
 	m := t.message
 	m.Reached = slices.Clone(was.Reached)
-	err := t.deliver(ctx, name, m)
+	d, begun := t.delivery(name), time.Now()
+	ctx = observe.Begin(ctx, t.options.Observer, d)
+	err := t.call(ctx, t.channels[name], m)
 	now := channelProgress{State: taken}
 	var retry *RetryError
 	switch {
 	case errors.Is(err, ErrRefused):
-		now = channelProgress{State: refused, Error: err.Error()}
-		t.giveUp(ctx, name, err)
+		now = channelProgress{State: refused, Error: redact.Text(err.Error())}
 	case errors.As(err, &retry):
 		t.after = max(t.after, min(retry.After, maxRetryAfter))
-		now = channelProgress{State: waiting, Error: err.Error(), Reached: slices.Compact(slices.Sorted(slices.Values(slices.Concat(was.Reached, retry.Reached))))}
+		now = channelProgress{State: waiting, Error: redact.Text(err.Error()), Reached: slices.Compact(slices.Sorted(slices.Values(slices.Concat(was.Reached, retry.Reached))))}
 	case err != nil:
-		now = channelProgress{State: waiting, Error: err.Error(), Reached: was.Reached}
+		now = channelProgress{State: waiting, Error: redact.Text(err.Error()), Reached: was.Reached}
 	}
 	t.have.Channels[name] = now
+	observe.Tell(ctx, t.options.Observer, observe.DeliveryEnded{Delivery: d, Outcome: outcomes[now.State], Duration: time.Since(begun), Age: t.age()})
+	if now.State == refused {
+		t.giveUp(ctx, name, err)
+	}
 }
 
-// deliver gives the message to a channel, and tells the observer how that went.
-func (t *trip) deliver(ctx context.Context, name string, m Message) error {
-	d, begun := t.delivery(name), time.Now()
-	ctx = observe.Begin(ctx, t.options.Observer, d)
-	err := t.call(ctx, t.channels[name], m)
-	ended := observe.DeliveryEnded{Delivery: d, Outcome: observe.Waiting, Duration: time.Since(begun), Age: t.age()}
-	switch {
-	case err == nil:
-		ended.Outcome = observe.Taken
-	case errors.Is(err, ErrRefused):
-		ended.Outcome = observe.Rejected
-	}
-	observe.Tell(ctx, t.options.Observer, ended)
-	return err
-}
+// outcomes are what observers call the states that an attempt can lead to.
+var outcomes = map[channelState]observe.DeliveryOutcome{taken: observe.Taken, waiting: observe.Waiting, refused: observe.Rejected}
 
 // call gives the message to a notifier, whose panic is an error like any other. What was
 // thrown may be anything, so the error has its type and the log the stack.
@@ -193,7 +186,7 @@ func (t *trip) outcome(ctx context.Context) queue.Settle {
 		if p.Error != "" {
 			why = fmt.Errorf("%w: %s", why, p.Error)
 		}
-		t.have.Channels[name] = channelProgress{State: overdue, Error: why.Error()}
+		t.have.Channels[name] = channelProgress{State: overdue, Error: redact.Text(why.Error())}
 		t.giveUp(ctx, name, why)
 	}
 	return t.settled(queue.GivenUp, 0)
@@ -208,7 +201,7 @@ func (t *trip) delay() (delay time.Duration, tooLate bool) {
 // again settles an event for which no channel could be asked.
 func (t *trip) again(ctx context.Context, why error) queue.Settle {
 	t.options.Logger.WarnContext(ctx, "reading an event", "event", t.d.Entry.ID, "tenant", t.d.Entry.Tenant, "err", why)
-	t.have.Error = why.Error()
+	t.have.Error = redact.Text(why.Error())
 	delay, tooLate := t.delay()
 	if tooLate {
 		return t.settled(queue.GivenUp, 0)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/backoff"
+	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
 )
 
@@ -99,6 +100,7 @@ func New(store Store, channels map[string]Notifier, opts *Options) (*Courier, er
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Logger = redact.Logger(o.Logger)
 	o.Observer = observe.Shield(o.Observer, o.Logger)
 	return c, nil
 }

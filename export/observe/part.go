@@ -50,8 +50,8 @@ type PartEnded struct {
 	// Rows and Bytes that the attempt has written, whether they count or not.
 	Rows, Bytes int64
 	Duration    time.Duration
-	// Err is the cause of what did not end well. Its text is for logs: the source's or
-	// the sink's, who owe it to be without row data and credentials.
+	// Err is the cause of what did not end well. Its text is for logs: that of the source
+	// or the sink, without what looks like a credential.
 	Err error
 }
 

@@ -92,7 +92,7 @@ var rooms = []room{
 		tests: []string{otel + "/sdk", otel + "/sdk/metric"},
 	},
 
-	{at: "export/notify", own: []string{"export/observe", "queue", "internal/backoff"}},
+	{at: "export/notify", own: []string{"export/observe", "queue", "internal/backoff", "internal/redact"}},
 	{at: "export/notify/mailnotify", own: []string{"export/notify"}, outside: []string{gomail}},
 
 	{at: "internal/architecture"},
