@@ -12,8 +12,9 @@
 // # Rules
 //
 // Which change is allowed in which state, and what it does, is written once, in
-// pure functions: [NewJob.Make], [Update.Apply], [Claim.Pick], [Part.Renew],
-// [Part.Cancel], [Finish.Apply], [Job.DueKinds], [EntriesIn]. A store loads the rows, calls the function,
+// pure functions: [NewJob.Make], [Update.Apply], [Part.Renew], [Part.Cancel],
+// [Finish.Apply], [Job.DueKinds], [EntriesIn]; which parts a claim gets, in the package
+// queue/fair. A store loads the rows, calls the function,
 // writes the result and the entries, and commits; it has no rule of its own. It
 // does so that of two changes to one row at the same time the second sees the
 // first: by locking, or by comparing the version or fence and starting again.

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/fair"
 	"github.com/exportyard/exportyard/queue/memstore"
 )
 
@@ -134,7 +135,7 @@ func (m *machine) claim(t *rapid.T) {
 	c := queue.Claim{Worker: "w", Limit: rapid.IntRange(0, 3).Draw(t, "limit"), Alone: rapid.Bool().Draw(t, "alone"), Lease: lease}
 	var want []queue.Claimed
 	if m.job.State.Active() {
-		want = c.Pick([]queue.Offer{{Job: m.job, Parts: m.parts}}, m.now)
+		want = fair.Pick(c, []fair.Offer{{Job: m.job, Parts: m.parts}}, fair.InFlight{}, m.now)
 	}
 	for _, w := range want {
 		m.job = w.Job

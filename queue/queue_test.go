@@ -49,48 +49,6 @@ func TestClaimable(t *testing.T) {
 	}
 }
 
-func TestR45_PickTakesTurns(t *testing.T) {
-	t.Parallel()
-	offer := func(id string, numbers ...int) queue.Offer {
-		o := queue.Offer{Job: queue.Job{ID: id, State: queue.Running}}
-		for _, n := range numbers {
-			// A negative number is a suspect's.
-			o.Parts = append(o.Parts, queue.Part{Job: id, Number: max(n, -n), Kind: queue.RowsPart, State: queue.Ready, Suspect: n < 0})
-		}
-		return o
-	}
-	type pick struct {
-		Job    string
-		Number int
-	}
-	for _, c := range []struct {
-		name   string
-		claim  queue.Claim
-		offers []queue.Offer
-		want   []pick
-	}{
-		{"nothing", queue.Claim{Limit: 3}, nil, nil},
-		{"no hands", queue.Claim{}, []queue.Offer{offer("a", 1)}, nil},
-		{"in turn", queue.Claim{Limit: 5}, []queue.Offer{offer("a", 1, 2, 3), offer("b", 7), offer("c", 4, 5)}, []pick{{"a", 1}, {"b", 7}, {"c", 4}, {"a", 2}, {"c", 5}}},
-		{"all", queue.Claim{Limit: 9}, []queue.Offer{offer("a", 1, 2), offer("b", 7)}, []pick{{"a", 1}, {"b", 7}, {"a", 2}}},
-		{"past suspects", queue.Claim{Limit: 9}, []queue.Offer{offer("a", -1, 2), offer("b", -7)}, []pick{{"a", 2}}},
-		{"a suspect alone", queue.Claim{Limit: 9, Alone: true}, []queue.Offer{offer("a", 1, 2), offer("b", 6, -7)}, []pick{{"b", 7}}},
-		{"no suspect there", queue.Claim{Limit: 2, Alone: true}, []queue.Offer{offer("a", 1, 2), offer("b", 6)}, []pick{{"a", 1}, {"b", 6}}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			var got []pick
-			for _, p := range c.claim.Pick(c.offers, now) {
-				require.Equal(t, queue.Leased, p.Part.State)
-				require.Equal(t, p.Part.Suspect && c.claim.Alone, p.Part.Alone)
-				require.Equal(t, now, p.Job.StartedAt)
-				got = append(got, pick{p.Job.ID, p.Part.Number})
-			}
-			require.Equal(t, c.want, got)
-		})
-	}
-}
-
 func TestMakeDecidesAllButTheRequest(t *testing.T) {
 	t.Parallel()
 	n := queue.NewJob{

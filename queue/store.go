@@ -8,7 +8,7 @@ import (
 // A JobStore is the truth about jobs. It is safe for concurrent use by any
 // number of processes. Every method that changes something does it in one
 // transaction together with its entries, by the rules of this package
-// ([Update.Apply], [Claim.Pick] and so on): all or nothing.
+// ([Update.Apply], [Finish.Apply] and so on): all or nothing.
 type JobStore interface {
 	// Create stores a job and its first parts. If the tenant has a job with the
 	// same idempotency key, it returns that one with existing true when the
@@ -32,11 +32,11 @@ type JobStore interface {
 	// only appends the entries, and returns the zero Job.
 	Update(ctx context.Context, u Update, entries []Entry) (Job, error)
 
-	// Claim leases up to Limit claimable parts (see [Claimable]) to a worker,
-	// rotating over jobs so that none waits for all parts of another: the
-	// jobs whose last claim is longest ago come first, each gives one part
-	// in turn, in order of number. [Claim.Pick] decides. It returns none when
-	// there are none.
+	// Claim leases up to Limit claimable parts (see [Claimable]) to a worker, within
+	// its limits for the parts in flight, rotating over tenants so that none waits for
+	// all parts of another, and within a tenant over its jobs: those whose last claim is
+	// longest ago come first. The package queue/fair decides. It returns none when there
+	// are none.
 	Claim(ctx context.Context, c Claim) ([]Claimed, error)
 
 	// Renew prolongs leases and stores progress. The answers are in the order
@@ -102,6 +102,11 @@ type Claim struct {
 	Alone bool
 	// Lease is how long the leases last unless renewed.
 	Lease time.Duration
+	// PerTenant is how many parts of a tenant may be leased at a time, to whichever
+	// workers; 0 for no limit.
+	PerTenant int
+	// InAll is the same for the parts of all tenants together.
+	InAll int
 }
 
 // Claimed is a leased part with its job.

@@ -179,6 +179,7 @@ func TestCheckPagesFindsBreaks(t *testing.T) {
 		{name: "headings turned round", files: []file{page(headings[1], headings[0], headings[2], headings[3], headings[4]), shown}, want: `no heading "Types and limits"`},
 		{name: "no example", files: []file{page(headings...)}, want: "no example"},
 		{name: "example without output", files: []file{page(headings...), {shown.path, "package x_test\n\nfunc Example() {\n}\n"}}, want: "no example"},
+		{name: "a shared room needs none", files: []file{{"queue/fair/x.go", "package fair\n"}}},
 		{name: "a suite needs none", files: []file{{"sink/xtest/x.go", "package xtest\n"}}},
 		{name: "a contract needs none", files: []file{{"sink/x.go", "package sink\n"}}},
 	}

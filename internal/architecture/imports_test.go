@@ -42,7 +42,7 @@ var amazon = []string{
 var contracts = []string{"source", "format", "sink", "queue"}
 
 // shared are the rooms below a contract that its adapters share: they are none.
-var shared = []string{"queue/cursor"}
+var shared = []string{"queue/cursor", "queue/fair"}
 
 // rooms is the plan of the house. The first that matches a package holds for it,
 // and a package that none matches has no place yet: give it one here. The packages
@@ -73,10 +73,11 @@ var rooms = []room{
 	{at: "queue"},
 	{at: "queue/cursor", own: []string{"queue"}},
 	{at: "queue/chain", own: []string{"queue"}},
+	{at: "queue/fair", own: []string{"queue"}},
 	{at: "queue/queuetest", own: []string{"queue", "queue/chain"}},
-	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain"}, tests: []string{sqlite, pgx}},
+	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair"}, tests: []string{sqlite, pgx}},
 	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}},
-	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain"}},
+	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair"}},
 
 	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain"}, contracts...), outside: []string{xsync}},
 

@@ -40,6 +40,7 @@ type Store struct {
 	keys      map[idempotencyKey]*row.Job // those that came with a key
 	tenants   map[string][]*row.Job       // oldest first
 	claims    int64
+	turns     map[string]int64 // by tenant, the number of its last claim
 	schedules map[scheduleKey]*row.Schedule
 	*entries
 }
@@ -66,6 +67,7 @@ func New(opts *Options) *Store {
 		active:    make(map[string]*row.Job),
 		keys:      make(map[idempotencyKey]*row.Job),
 		tenants:   make(map[string][]*row.Job),
+		turns:     make(map[string]int64),
 		schedules: make(map[scheduleKey]*row.Schedule),
 		entries:   journal.New(l, o.AuditKeys),
 	}
@@ -204,74 +206,6 @@ func (s *Store) Update(ctx context.Context, u queue.Update, entries []queue.Entr
 	return r.Read(now), nil
 }
 
-// Claim leases parts to a worker.
-func (s *Store) Claim(ctx context.Context, c queue.Claim) ([]queue.Claimed, error) {
-	now, err := s.latch.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.latch.End()
-	claimed := c.Pick(s.offers(c, now), now)
-	for i, got := range claimed {
-		r := s.jobs[got.Job.ID]
-		r.Set(got.Job)
-		r.SetPart(got.Part)
-		s.claims++
-		r.Claimed = s.claims
-		claimed[i] = queue.Claimed{Job: r.Read(now), Part: row.ClonePart(got.Part)}
-	}
-	return claimed, nil
-}
-
-// offers returns what the worker may claim, in the order of rotation.
-func (s *Store) offers(c queue.Claim, now time.Time) []queue.Offer {
-	rotation := make([]*row.Job, 0, len(s.active))
-	for _, r := range s.active {
-		rotation = append(rotation, r)
-	}
-	slices.SortFunc(rotation, func(a, b *row.Job) int {
-		return cmp.Or(cmp.Compare(a.Claimed, b.Claimed), cmp.Compare(a.Ord, b.Ord))
-	})
-	offers := make([]queue.Offer, 0, len(rotation))
-	for _, r := range rotation {
-		if parts := r.Claimable(c, now); len(parts) > 0 {
-			offers = append(offers, queue.Offer{Job: r.Job, Parts: parts})
-		}
-	}
-	return offers
-}
-
-// Renew prolongs leases and stores progress.
-func (s *Store) Renew(ctx context.Context, q queue.Renew) ([]queue.Renewed, error) {
-	now, err := s.latch.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer s.latch.End()
-	answers := make([]queue.Renewed, len(q.Leases))
-	for i, l := range q.Leases {
-		answers[i] = s.renew(l, now, q.Lease)
-	}
-	return answers, nil
-}
-
-func (s *Store) renew(l queue.Lease, now time.Time, lease time.Duration) queue.Renewed {
-	r, err := s.find(l.Tenant, l.Job)
-	if err != nil {
-		return queue.Renewed{Lost: true}
-	}
-	p := r.Part(l.Number)
-	if p == nil || !r.Job.State.Active() {
-		return queue.Renewed{Lost: true, JobState: r.Job.State}
-	}
-	renewed, err := p.Renew(l, now, lease)
-	if err != nil {
-		return queue.Renewed{Lost: true, JobState: r.Job.State}
-	}
-	r.SetPart(renewed)
-	return queue.Renewed{JobState: r.Job.State}
-}
-
 // Finish ends the lease of a part.
 func (s *Store) Finish(ctx context.Context, f queue.Finish, entries []queue.Entry) (queue.Job, error) {
 	now, err := s.latch.Begin(ctx)
@@ -295,8 +229,8 @@ func (s *Store) Finish(ctx context.Context, f queue.Finish, entries []queue.Entr
 		return queue.Job{}, err
 	}
 	r.SetPart(part)
-	if part.State == queue.Sealed {
-		r.Sealed(part, f.PlannedParts(job))
+	if part.State == queue.Sealed && part.Kind == queue.PlanPart {
+		r.Plan(f.PlannedParts(job))
 	}
 	s.write(r, job)
 	return r.Read(now), nil
@@ -311,10 +245,8 @@ func (s *Store) Due(ctx context.Context, limit int) ([]queue.Due, error) {
 	defer s.latch.End()
 	found := make(map[queue.DueKind][]queue.Due)
 	for _, r := range s.jobs {
-		for _, p := range r.Open() {
-			if p.LeaseOver(now) {
-				found[queue.DueLease] = append(found[queue.DueLease], queue.Due{Kind: queue.DueLease, Job: r.Read(now), Part: row.ClonePart(p)})
-			}
+		for _, p := range r.LeasesOver(now) {
+			found[queue.DueLease] = append(found[queue.DueLease], queue.Due{Kind: queue.DueLease, Job: r.Read(now), Part: row.ClonePart(p)})
 		}
 		for _, kind := range r.Job.DueKinds(now) {
 			found[kind] = append(found[kind], queue.Due{Kind: kind, Job: r.Read(now)})

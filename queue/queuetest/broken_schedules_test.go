@@ -367,26 +367,11 @@ func schedulesWithout(kind queue.DueKind) func(*misplanned) {
 }
 
 func scheduleHarness(damage func(*misplanned)) queuetest.Harness {
-	var mu sync.Mutex
-	var ahead time.Duration
-	m := misplan(memstore.New(&memstore.Options{Now: func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Now().Add(ahead)
-	}}))
-	damage(m)
-	return queuetest.Harness{
-		Store: m, Entries: m,
-		Advance: func(d time.Duration) {
-			mu.Lock()
-			defer mu.Unlock()
-			ahead += d
-		},
-		Reopen: func(testing.TB) (queue.JobStore, queue.EntryReader) {
-			empty := memstore.New(nil)
-			return empty, empty
-		},
-	}
+	return harnessOf(func(s *memstore.Store) *misplanned {
+		m := misplan(s)
+		damage(m)
+		return m
+	})
 }
 
 func TestR14_BrokenSchedulesAreCaught(t *testing.T) {

@@ -89,12 +89,14 @@ func (b *broken) held(ctx context.Context, tenant, job string, number int) int64
 	return parts[0].Fence
 }
 
-// mutants are stores that each break one rule, and the rules that find it.
-var mutants = []struct {
+// A mutant is a store that breaks one rule, and the rules that find it.
+type mutant struct {
 	name     string
 	caughtBy []string
 	damage   func(*broken)
-}{
+}
+
+var mutants = []mutant{
 	{"no unique slot", []string{"R1_OneActiveJobASlot", "R1_SlotsAreIndependent", "SlotHeldWhileRunning", "ConflictStoresNothing"}, func(b *broken) {
 		b.create = func(ctx context.Context, n queue.NewJob, e []queue.Entry) (queue.Job, bool, error) {
 			slot := n.Slot
@@ -547,33 +549,17 @@ func dueWithout(kind queue.DueKind) func(*broken) {
 }
 
 func harness(damage func(*broken)) queuetest.Harness {
-	var mu sync.Mutex
-	var ahead time.Duration
-	now := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return time.Now().Add(ahead)
-	}
-	b := breakStore(memstore.New(&memstore.Options{Now: now}))
-	damage(b)
-	return queuetest.Harness{
-		Store: b, Entries: b,
-		Advance: func(d time.Duration) {
-			mu.Lock()
-			defer mu.Unlock()
-			ahead += d
-		},
-		Reopen: func(testing.TB) (queue.JobStore, queue.EntryReader) {
-			empty := memstore.New(nil)
-			return empty, empty
-		},
-	}
+	return harnessOf(func(s *memstore.Store) *broken {
+		b := breakStore(s)
+		damage(b)
+		return b
+	})
 }
 
 func TestR14_BrokenStoresAreCaught(t *testing.T) {
 	t.Parallel()
 	require.GreaterOrEqual(t, len(mutants), 10)
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, fairMutants) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			for _, rule := range m.caughtBy {
@@ -586,7 +572,7 @@ func TestR14_BrokenStoresAreCaught(t *testing.T) {
 // A store that is wrapped but not damaged must not be complained of.
 func TestR14_GoodStoreIsNotComplainedOf(t *testing.T) {
 	t.Parallel()
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, fairMutants) {
 		for _, rule := range m.caughtBy {
 			if rule != "ReopenedIsTheSame" {
 				require.Empty(t, queuetest.Check(t, rule, harness(func(*broken) {})), rule)

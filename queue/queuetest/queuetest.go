@@ -58,7 +58,7 @@ type rule struct {
 func rules() []rule {
 	return slices.Concat(
 		createRules, idempotencyRules, tenantRules, listRules, entryRules, stateRules, pairRules(),
-		claimRules, suspectRules, leaseRules, finishRules, planRules, dueRules, holdRules, noticeRules, raceRules, keepRules, hostRules,
+		claimRules, fairRules, suspectRules, leaseRules, finishRules, planRules, dueRules, holdRules, noticeRules, raceRules, keepRules, hostRules,
 		only[queue.ScheduleStore](scheduleRules()),
 		only[queue.OutboxStore](outboxRules),
 		only[queue.InboxStore](inboxRules),

@@ -91,7 +91,7 @@ func createNew(ctx context.Context, tx *table.Tx, n queue.NewJob, entries []queu
 			own++
 		}
 	}
-	counted, err := tx.Count(ctx, n.Tenant, 1, own)
+	counted, err := tx.Count(ctx, n.Tenant, 1, own, true)
 	if err != nil {
 		return queue.Job{}, err
 	}

@@ -38,7 +38,8 @@
 // transaction, so that many parts a second need few commits.
 //
 // With millions of jobs each statement still reads by an index, no further than its page;
-// a claim also looks at the jobs of which every ready part waits for its time. A list by
+// a claim also looks at the tenants and jobs of which every ready part waits for its time
+// and, when it brings a limit for the parts in flight, counts up to that. A list by
 // several things at once, kind and actor say, may read all that one of them lets pass.
 //
 // # Atomicity
@@ -53,7 +54,9 @@
 // NORMAL a power failure could take back a job that was accepted, or a cancellation.
 //
 // On PostgreSQL writers lock the job's row, whatever level of isolation the server is set
-// to, and claims pass by jobs that others have locked. A transaction that others made fail
+// to, and then that of its tenant; claims pass by jobs and tenants that others have locked,
+// and wait only when they find nothing else. Claims that limit the parts in flight of all
+// tenants go one after another, on any host. A transaction that others made fail
 // (a deadlock, a failed serialization) is begun again. One that its process leaves alone
 // for ten seconds is ended by the server, so that a process that hangs holds no locks.
 //

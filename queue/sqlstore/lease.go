@@ -16,15 +16,23 @@ func (s *Store) Claim(ctx context.Context, c queue.Claim) (claimed []queue.Claim
 	if c.Limit < 1 {
 		return nil, nil
 	}
-	err = s.write(ctx, func(tx *table.Tx) error {
-		claimed, err = lease.Claim(ctx, tx, c)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sqlstore: claim: %w", err)
+	// Whoever finds that others have locked all that there is comes again and waits, with
+	// empty hands: what a claim holds others may need to go on.
+	busy := true
+	for try := 0; busy && try < claimTries; try++ {
+		err = s.write(ctx, func(tx *table.Tx) error {
+			claimed, busy, err = lease.Claim(ctx, tx, c, try > 0)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("sqlstore: claim: %w", err)
+		}
 	}
 	return claimed, nil
 }
+
+// claimTries is how often a claim waits, at most, for others that leave it nothing.
+const claimTries = 100
 
 // Renew prolongs leases and stores progress.
 func (s *Store) Renew(ctx context.Context, r queue.Renew) (answers []queue.Renewed, err error) {

@@ -52,6 +52,9 @@ func older(t *testing.T, p place, version int) {
 	if p.Dialect == sqlstore.PostgreSQL || version > 1 {
 		run("update exportyard_job set ready = 1 where id = 'job-2'")
 	}
+	if turns := map[sqlstore.Dialect]int{sqlstore.SQLite: 7, sqlstore.PostgreSQL: 6}; version >= turns[p.Dialect] {
+		run("update exportyard_tenant set waiting = 1")
+	}
 }
 
 // Work that is going on in tables of any version goes on when they are brought up to date.

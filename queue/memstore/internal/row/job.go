@@ -18,10 +18,14 @@ type Job struct {
 	Ord, Seq int64
 	// Claimed is the number of the last claim of one of the parts.
 	Claimed int64
+	// Leased counts the leased parts.
+	Leased int
 
 	// firstOpen is the index below which every part is sealed.
 	firstOpen int
-	// rows and bytes are those of the sealed rows parts.
+	// suspects counts the ready parts that are suspect.
+	suspects int
+	// rows and bytes are those of the sealed rows parts, and of the leased ones.
 	rows, bytes int64
 }
 
@@ -34,12 +38,6 @@ func NewJob(job queue.Job, parts []queue.Part, ord, seq int64) *Job {
 func (r *Job) Read(now time.Time) queue.Job {
 	j := cloneJob(r.Job)
 	j.Now, j.Rows, j.Bytes = now, r.rows, r.bytes
-	for _, p := range r.Open() {
-		if p.State == queue.Leased && p.Kind == queue.RowsPart {
-			j.Rows += p.Rows
-			j.Bytes += p.Bytes
-		}
-	}
 	return j
 }
 
@@ -61,29 +59,48 @@ func (r *Job) Part(number int) *queue.Part {
 }
 
 // SetPart stores what a part became.
-func (r *Job) SetPart(p queue.Part) { *r.Part(p.Number) = ClonePart(p) }
+func (r *Job) SetPart(p queue.Part) {
+	at := r.Part(p.Number)
+	r.count(*at, -1)
+	*at = ClonePart(p)
+	r.count(*at, 1)
+}
 
-// Open returns the parts from the first one on that is not sealed, to be read only.
-func (r *Job) Open() []queue.Part {
+// count adds a part to what is known of all, or takes it away.
+func (r *Job) count(p queue.Part, by int) {
+	switch {
+	case p.State == queue.Leased:
+		r.Leased += by
+	case p.State == queue.Ready && p.Suspect:
+		r.suspects += by
+	}
+	if p.Kind == queue.RowsPart && (p.State == queue.Leased || p.State == queue.Sealed) {
+		r.rows += int64(by) * p.Rows
+		r.bytes += int64(by) * p.Bytes
+	}
+}
+
+// open returns the parts from the first one on that is not sealed.
+func (r *Job) open() []queue.Part {
 	for r.firstOpen < len(r.Parts) && r.Parts[r.firstOpen].State == queue.Sealed {
 		r.firstOpen++
 	}
 	return r.Parts[r.firstOpen:]
 }
 
-// Claimable returns the first parts that the worker may claim and, for one that is
-// alone, the first suspect.
-func (r *Job) Claimable(c queue.Claim, now time.Time) []queue.Part {
+// Claimable returns the job's first parts, at most limit, that a worker may claim and, for
+// one that is alone, the first suspect.
+func (r *Job) Claimable(limit int, alone bool, now time.Time) []queue.Part {
 	var parts []queue.Part
-	suspect := !c.Alone
-	for _, p := range r.Open() {
-		if len(parts) >= c.Limit && suspect {
+	suspect := !alone || r.suspects == 0
+	for _, p := range r.open() {
+		if len(parts) >= limit && suspect {
 			break
 		}
-		if !queue.Claimable(r.Job, p, c.Alone, now) {
+		if !queue.Claimable(r.Job, p, alone, now) {
 			continue
 		}
-		if len(parts) < c.Limit || p.Suspect && !suspect {
+		if len(parts) < limit || p.Suspect && !suspect {
 			parts = append(parts, p)
 		}
 		suspect = suspect || p.Suspect
@@ -91,18 +108,23 @@ func (r *Job) Claimable(c queue.Claim, now time.Time) []queue.Part {
 	return parts
 }
 
-// Sealed counts a sealed part, and stores what a sealed plan planned.
-func (r *Job) Sealed(p queue.Part, planned []queue.Part) {
-	switch p.Kind {
-	case queue.RowsPart:
-		r.rows += p.Rows
-		r.bytes += p.Bytes
-	case queue.PlanPart:
-		r.plan(planned)
+// LeasesOver returns the parts whose lease is over, to be read only.
+func (r *Job) LeasesOver(now time.Time) []queue.Part {
+	var over []queue.Part
+	for left, i := r.Leased, 0; left > 0; i++ {
+		p := r.open()[i]
+		if p.State == queue.Leased {
+			left--
+		}
+		if p.LeaseOver(now) {
+			over = append(over, p)
+		}
 	}
+	return over
 }
 
-func (r *Job) plan(planned []queue.Part) {
+// Plan stores the parts that a plan planned, and puts the seal behind them.
+func (r *Job) Plan(planned []queue.Part) {
 	parts := make([]queue.Part, 0, len(planned)+len(r.Parts))
 	for _, p := range r.Parts {
 		if p.Kind == queue.SealPart {
@@ -115,8 +137,10 @@ func (r *Job) plan(planned []queue.Part) {
 }
 
 func (r *Job) cancel() {
-	for i, p := range r.Parts {
-		r.Parts[i] = p.Cancel()
+	for _, p := range r.Parts {
+		if ended := p.Cancel(); ended.State != p.State {
+			r.SetPart(ended)
+		}
 	}
 }
 

@@ -187,5 +187,5 @@ func ReleaseAll(ctx context.Context, tx *table.Tx) error {
 			return err
 		}
 	}
-	return nil
+	return tx.Append(ctx, nil)
 }

@@ -21,7 +21,8 @@ type Counted struct {
 	Head chain.Head
 }
 
-// Append appends the entries of a change, whose conditions are met.
+// Append appends the entries of a change, whose conditions are met. It comes after all that
+// the change does to jobs.
 func (tx *Tx) Append(ctx context.Context, entries []queue.Entry) error {
 	return tx.AppendCounted(ctx, entries, nil)
 }
@@ -32,13 +33,22 @@ func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted 
 	for _, e := range entries {
 		byTenant[e.Tenant] = append(byTenant[e.Tenant], e)
 	}
+	for tenant := range tx.stirred {
+		byTenant[tenant] = append(byTenant[tenant], nil...)
+	}
 	rows := make([][]any, 0, len(entries))
-	// All writers take the rows of tenants in one order.
+	// All writers take the rows of tenants in one order, after those of jobs.
 	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+		gives, stirred := tx.stirred[tenant]
 		c, ok := counted[tenant]
 		if !ok {
 			var err error
-			if c, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant])); err != nil {
+			if c, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant]), gives); err != nil {
+				return err
+			}
+		}
+		if stirred && !gives {
+			if err := tx.rest(ctx, tenant); err != nil {
 				return err
 			}
 		}
@@ -95,14 +105,15 @@ func headFields(head *chain.Head) []any {
 	return []any{&head.Since, &head.Number, &head.MAC, &head.Key, &head.Seal}
 }
 
-// Count adds to the tenant's counters and returns what they are then. Until the
-// transaction ends no other counts for this tenant, so the numbers that a tenant's
+// Count adds to the tenant's counters and returns what they are then. Gives says that a job
+// of the tenant's has something to give now. Until the transaction ends no other counts for this tenant, so the numbers that a tenant's
 // rows get grow in the order of commits, and its chain has one head.
-func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int) (Counted, error) {
+func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int, gives bool) (Counted, error) {
 	c := Counted{Head: chain.Head{Tenant: tenant}}
-	err := tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries) values ($1, $2, $3)
-		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries
-		returning jobs, entries, `+headColumns, tenant, jobs, entries).Scan(append([]any{&c.Jobs, &c.Entries}, headFields(&c.Head)...)...)
+	err := tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries, waiting) values ($1, $2, $3, $4)
+		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries,
+			waiting = case when excluded.waiting = 1 then 1 else t.waiting end
+		returning jobs, entries, `+headColumns, tenant, jobs, entries, Number(gives)).Scan(append([]any{&c.Jobs, &c.Entries}, headFields(&c.Head)...)...)
 	if err != nil {
 		return Counted{}, fmt.Errorf("count: %w", err)
 	}

@@ -22,6 +22,8 @@ type Tx struct {
 	*txn.Tx
 	// Keys chain the audit log; nil for no chain.
 	Keys *chain.Keys
+	// stirred says of which tenants jobs have something to give now, or have no longer.
+	stirred map[string]bool
 }
 
 // A Job is a job with what only the store knows of it.
@@ -30,6 +32,8 @@ type Job struct {
 	Ord, Seq                int64
 	SealedRows, SealedBytes int64
 	LeasedRows, LeasedBytes int64
+	// Ready says that a part is ready that is no suspect, see [HasReady].
+	Ready bool
 }
 
 // Progress returns the job with the rows and bytes of its parts.
@@ -43,7 +47,7 @@ func (j Job) Progress() queue.Job {
 const SelectJob = `select j.ord, j.seq, j.id, j.tenant, j.kind, j.slot, j.actor, j.idempotency_key, j.fingerprint, j.retry_of,
 	j.request_version, j.request, j.state, j.reason_version, j.reason, j.result_version, j.result,
 	j.parts, j.parts_sealed, j.rows_planned, j.sealed_rows, j.sealed_bytes, j.crashes, j.held, j.cleanings, j.version,
-	j.created_at, j.started_at, j.finished_at, j.deadline_at, j.expires_at, j.notice_at, j.clean_at,
+	j.created_at, j.started_at, j.finished_at, j.deadline_at, j.expires_at, j.notice_at, j.clean_at, j.ready,
 	(select cast(coalesce(sum(p.row_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows'),
 	(select cast(coalesce(sum(p.byte_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows')
 	from exportyard_job j `
@@ -54,7 +58,7 @@ func (tx *Tx) ScanJob(row txn.Scanner) (Job, error) {
 	err := row.Scan(&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
 		&j.Request.Version, &j.Request.Data, &j.State, &j.Reason.Version, &j.Reason.Data, &j.Result.Version, &j.Result.Data,
 		&j.Parts, &j.PartsSealed, &j.RowsPlanned, &j.SealedRows, &j.SealedBytes, &j.Crashes, &j.Held, &j.Cleanings, &j.Version,
-		txn.ScanTime(&j.CreatedAt), txn.ScanTime(&j.StartedAt), txn.ScanTime(&j.FinishedAt), txn.ScanTime(&j.DeadlineAt), txn.ScanTime(&j.ExpiresAt), txn.ScanTime(&j.NoticeAt), txn.ScanTime(&j.CleanAt),
+		txn.ScanTime(&j.CreatedAt), txn.ScanTime(&j.StartedAt), txn.ScanTime(&j.FinishedAt), txn.ScanTime(&j.DeadlineAt), txn.ScanTime(&j.ExpiresAt), txn.ScanTime(&j.NoticeAt), txn.ScanTime(&j.CleanAt), &j.Ready,
 		&j.LeasedRows, &j.LeasedBytes)
 	j.Now = tx.Now
 	j.Job = j.Progress()
@@ -97,16 +101,23 @@ func HasReady(last string) string {
 // UpdateJob stores what a job became, if it is still the version that was read. The
 // parts of one that is no longer active end.
 func (tx *Tx) UpdateJob(ctx context.Context, was Job, j *Job) error {
-	if err := tx.Change(ctx, 1, `update exportyard_job set state = $1, reason_version = $2, reason = $3, result_version = $4, result = $5,
+	err := tx.Row(ctx, `update exportyard_job set state = $1, reason_version = $2, reason = $3, result_version = $4, result = $5,
 		parts = $6, parts_sealed = $7, rows_planned = $8, sealed_rows = $9, sealed_bytes = $10, crashes = $11, cleanings = $12,
 		version = $13, started_at = $14, finished_at = $15, expires_at = $16, clean_at = $17, held = $18, notice_at = $19,
-		ready = `+HasReady("$20")+` where ord = $21 and version = $22`,
+		ready = `+HasReady("$20")+` where ord = $21 and version = $22 returning ready`,
 		j.State, j.Reason.Version, j.Reason.Data, j.Result.Version, j.Result.Data,
 		j.Parts, j.PartsSealed, j.RowsPlanned, j.SealedRows, j.SealedBytes, j.Crashes, j.Cleanings,
 		j.Version, txn.Micros(j.StartedAt), txn.Micros(j.FinishedAt), txn.Micros(j.ExpiresAt), txn.Micros(j.CleanAt),
 		Number(j.Held), txn.Micros(j.NoticeAt),
-		Number(j.PartsSealed == j.Parts-1), j.Ord, was.Version); err != nil {
+		Number(j.PartsSealed == j.Parts-1), j.Ord, was.Version).Scan(&j.Ready)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = txn.ErrLostUpdate
+	}
+	if err != nil {
 		return fmt.Errorf("write job %s: %w", j.ID, err)
+	}
+	if was.gives() != j.gives() {
+		tx.stir(j.Tenant, j.gives())
 	}
 	if was.State.Active() && !j.State.Active() {
 		j.LeasedRows, j.LeasedBytes = 0, 0

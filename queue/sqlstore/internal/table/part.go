@@ -87,9 +87,9 @@ func (tx *Tx) UpdateParts(ctx context.Context, changes []*PartChange) error {
 func (tx *Tx) InsertParts(ctx context.Context, job int64, parts []queue.Part) error {
 	rows := make([][]any, len(parts))
 	for i, p := range parts {
-		rows[i] = []any{job, p.Number, p.Kind, p.Payload.Version, p.Payload.Data, p.State}
+		rows[i] = []any{job, p.Tenant, p.Number, p.Kind, p.Payload.Version, p.Payload.Data, p.State}
 	}
-	err := tx.Insert(ctx, "insert into exportyard_part (job, number, kind, payload_version, payload, state) ", rows)
+	err := tx.Insert(ctx, "insert into exportyard_part (job, tenant, number, kind, payload_version, payload, state) ", rows)
 	if err != nil {
 		return fmt.Errorf("write new parts: %w", err)
 	}
