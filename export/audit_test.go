@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,24 @@ func auditedOperations() map[string][]audited {
 				require.NoError(t, h.Delete(t.Context(), "acme", j.ID, "bob"))
 			}
 		}, want: []string{"export.deleted bob", "export.expired ann"}}},
+		"Schedules": {{name: "changed and run", do: func(t *testing.T, h *house, _ *export.Job) {
+			h.create(export.Schedule{ID: "nightly", Tenant: "acme", Owner: "ann", Timing: export.DailyAt2, Request: csvOf("runs")})
+			s := h.Schedules()
+			_, err := s.Pause(t.Context(), "acme", "nightly", "bob")
+			require.NoError(t, err)
+			_, err = s.RunNow(t.Context(), "acme", "nightly", "cem")
+			require.NoError(t, err)
+			_, err = s.RunNow(t.Context(), "acme", "nightly", "cem")
+			require.Error(t, err)
+			now, err := s.Resume(t.Context(), "acme", "nightly", "bob")
+			require.NoError(t, err)
+			_, err = s.Edit(t.Context(), *now, "bob")
+			require.NoError(t, err)
+			require.NoError(t, s.Remove(t.Context(), "acme", "nightly", "bob"))
+			require.Error(t, s.Remove(t.Context(), "acme", "nightly", "bob"))
+		}, want: []string{
+			"schedule.created ann", "schedule.paused bob", "export.requested cem", "export.refused cem", "schedule.resumed bob", "schedule.edited bob", "schedule.removed bob",
+		}}},
 		"Sweep": {
 			{name: "expired", before: ended, do: func(t *testing.T, h *house, _ *export.Job) {
 				h.clock.Advance(8 * 24 * time.Hour)
@@ -166,7 +185,8 @@ func TestA16_EveryOperationIsAudited(t *testing.T) {
 				var got []string
 				for _, e := range entries[len(already):] {
 					got = append(got, e.Type+" "+e.Actor)
-					require.Equal(t, e.Type == "export.refused", e.Job == "", "%s of job %q", e.Type, e.Job)
+					about := strings.HasPrefix(e.Type, "export.") && e.Type != "export.refused"
+					require.Equal(t, about, e.Job != "", "%s of job %q", e.Type, e.Job)
 					require.False(t, e.At.IsZero())
 				}
 				require.Equal(t, op.want, got)

@@ -94,6 +94,9 @@ type Config struct {
 	MaxCrashes int
 	// RetryBase and RetryCap shape the delays before retries. Default: 1 and 60 seconds.
 	RetryBase, RetryCap time.Duration
+	// MaxFailures is how many exports of a schedule may fail in a row before it pauses
+	// itself. Default: 5. Negative: it never does.
+	MaxFailures int
 	// CleanAfter is when a job's folder is looked at a second time for what
 	// workers wrote after they had lost their lease. Default: 1 hour.
 	CleanAfter time.Duration

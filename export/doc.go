@@ -37,6 +37,24 @@
 //
 // Nothing here grows with the data: a part holds a fixed number of batches.
 //
+// # Schedules
+//
+// With a store that keeps them, [Engine.Schedules] makes, changes and shows standing
+// orders: when, of which range, and what of the results is kept. They are rows with a
+// next tick, not timers: any number of engines that run share them, and each tick is
+// taken once, in the transaction that makes its job. Of the ticks that nobody was there
+// to take, the last one is made up for. One that finds its slot taken is skipped and
+// says so; a schedule that fails again and again pauses itself and tells its owner. A
+// schedule of the platform, of no tenant, says what those that follow it leave empty.
+//
+// # Retention
+//
+// An export has a clock from its end on: Config.Keep, the destination's own, or its
+// schedule's. Counts of days, weeks and months thin out the runs of a schedule; what
+// they let go is gone after the next sweep, the newest good export never is, and
+// [Schedules.Retention] tells beforehand. When the store's clock leaps ahead by more
+// than 40 days nothing expires until it is right.
+//
 // # Time
 //
 // Leases, deadlines and expiry go by the store's clock, so that hosts need not

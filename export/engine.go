@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -12,6 +13,7 @@ import (
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
+	"github.com/exportyard/exportyard/internal/clock"
 	"github.com/exportyard/exportyard/internal/instant"
 	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/internal/worker"
@@ -27,6 +29,10 @@ type Engine struct {
 	instants *instant.Keeper
 	sweepNow chan struct{}
 	probing  singleflight.Group
+
+	schedules *Schedules
+	clock     *clock.Guard
+	leaping   atomic.Bool // the store's clock is not believed
 
 	mu     sync.Mutex
 	plans  map[string]*cachedPlan
@@ -58,6 +64,7 @@ func New(config Config) (*Engine, error) {
 		Begin: e.beginPart, Do: e.do, Settled: e.settled, End: e.endPart, Parts: config.Parts,
 		Lease: config.Lease, Poll: config.Poll, Grace: config.Grace, Retry: e.retry,
 	})
+	e.schedules, e.clock = newSchedules(e), clock.NewGuard(config.Now())
 	return e, nil
 }
 
@@ -66,26 +73,61 @@ func New(config Config) (*Engine, error) {
 // nothing is queued and nothing written.
 func (e *Engine) Request(ctx context.Context, r Request) (*Job, error) {
 	r = r.withDefaults()
+	job, entries, err := e.prepare(ctx, r, origin{})
+	if err != nil {
+		return nil, e.refused(ctx, r, err)
+	}
+	created, existing, err := e.config.Store.Create(ctx, job, entries)
+	if err != nil {
+		return nil, e.refused(ctx, r, storeError("", err))
+	}
+	if !existing {
+		e.requested(ctx, created)
+		e.ring(ctx)
+	}
+	return e.job(created)
+}
+
+// requested tells observers of a job that was made.
+func (e *Engine) requested(ctx context.Context, j queue.Job) {
+	observe.Tell(ctx, e.config.Observer, observe.JobRequested{Job: observed(j), RetryOf: j.RetryOf})
+}
+
+// check returns all that is wrong with a request whose defaults are filled in.
+func (e *Engine) check(ctx context.Context, r Request) (problems, error) {
 	var p problems
 	r.check(e, &p)
-	if r.Tenant != "" {
-		catalog, err := e.config.Source.Datasets(ctx, r.Tenant)
-		if err != nil {
-			return nil, e.refused(ctx, r, &Error{
-				Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err,
-			})
-		}
-		r.resolve(catalog, e.formatter(r.Format, r.Profile), &p)
+	if r.Tenant == "" {
+		return p, nil
 	}
-	if err := p.err(); err != nil {
-		return nil, e.refused(ctx, r, err)
-	}
-	fingerprint, payload, err := r.fingerprint()
+	catalog, err := e.config.Source.Datasets(ctx, r.Tenant)
 	if err != nil {
-		return nil, &Error{Code: CodeInternal, Message: "the request cannot be written", Err: err}
+		return nil, &Error{Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err}
+	}
+	r.resolve(catalog, e.formatter(r.Format, r.Profile), &p)
+	return p, nil
+}
+
+// prepare checks a request and its destination, and returns the job to create for it
+// with its entries.
+func (e *Engine) prepare(ctx context.Context, r Request, from origin) (queue.NewJob, []queue.Entry, error) {
+	p, err := e.check(ctx, r)
+	if err == nil {
+		err = p.err()
+	}
+	if err != nil {
+		return queue.NewJob{}, nil, err
+	}
+	fingerprint, err := r.fingerprint()
+	if err != nil {
+		return queue.NewJob{}, nil, &Error{Code: CodeInternal, Message: "the request cannot be written", Err: err}
+	}
+	payload, err := encodePayload(taken{Request: r, origin: from})
+	if err != nil {
+		return queue.NewJob{}, nil, &Error{Code: CodeInternal, Message: "the request cannot be written", Err: err}
 	}
 	if err := e.probe(ctx, r); err != nil {
-		return nil, e.refused(ctx, r, err)
+		return queue.NewJob{}, nil, err
 	}
 	job := queue.NewJob{
 		Job: queue.Job{
@@ -104,15 +146,7 @@ func (e *Engine) Request(ctx context.Context, r Request) (*Job, error) {
 	if r.retryOf != "" {
 		what = eventRerun
 	}
-	created, existing, err := e.config.Store.Create(ctx, job, []queue.Entry{e.entry(queue.Audit, job.Tenant, job.ID, what, r.Actor, payload)})
-	if err != nil {
-		return nil, e.refused(ctx, r, storeError("", err))
-	}
-	if !existing {
-		observe.Tell(ctx, e.config.Observer, observe.JobRequested{Job: observed(created), RetryOf: created.RetryOf})
-		e.ring(ctx)
-	}
-	return e.job(created)
+	return job, []queue.Entry{e.entry(queue.Audit, job.Tenant, job.ID, what, r.Actor, payload)}, nil
 }
 
 // slotOf names the active slot among all tenants. A tenant's id cannot run

@@ -18,6 +18,14 @@ const (
 	eventDownloaded = "export.downloaded"
 	eventDeleted    = "export.deleted"
 	eventExpired    = "export.expired"
+	eventPruned     = "export.pruned" // by a schedule's retention; the files go next
+
+	eventScheduleCreated = "schedule.created"
+	eventScheduleEdited  = "schedule.edited"
+	eventScheduleResumed = "schedule.resumed"
+	eventScheduleRemoved = "schedule.removed"
+
+	eventClockLeapt = "clock.leapt"
 )
 
 func (e *Engine) entry(kind queue.EntryKind, tenant, job, what, actor string, data queue.Payload) queue.Entry {

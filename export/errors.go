@@ -31,6 +31,7 @@ const (
 	CodeExpired               Code = "expired"                // the files are gone
 	CodeDestinationUnverified Code = "destination_unverified" // the destination failed its probe
 	CodeUnavailable           Code = "unavailable"            // the job store or the source's catalog did not answer
+	CodeStale                 Code = "stale"                  // somebody else changed it meanwhile
 )
 
 // The codes of failed jobs.
@@ -47,6 +48,12 @@ const (
 	CodeWorkerLost             Code = "worker_lost"
 	CodeCanceled               Code = "canceled"
 	CodeInternal               Code = "internal"
+)
+
+// The codes of paused schedules.
+const (
+	CodeFailing Code = "failing" // too many of its exports failed in a row
+	CodePaused  Code = "paused"  // somebody paused it
 )
 
 // The codes of [Problem]s, beside some of the above.
@@ -68,6 +75,7 @@ const (
 	CodeNoTimeColumn    Code = "no_time_column"
 	CodeBadFilter       Code = "bad_filter"
 	CodeUnsupported     Code = "unsupported"
+	CodeBadTiming       Code = "bad_timing"
 )
 
 // An Error is what every method of [Engine] returns, and what a failed job
@@ -76,6 +84,8 @@ type Error struct {
 	Code Code `json:"code"`
 	// Job is the job it is about; for CodeConflict, the active one.
 	Job string `json:"job,omitempty"`
+	// Schedule is the schedule it is about.
+	Schedule string `json:"schedule,omitempty"`
 	// Stage is where a job failed: plan, rows, seal.
 	Stage string `json:"stage,omitempty"`
 	// Message says what is wrong, Hint what to do about it.
@@ -177,6 +187,25 @@ func storeError(job string, err error) error {
 			Code: CodeUnavailable, Job: job, Message: "the job store did not answer", Retryable: true,
 			Hint: "try again in a moment", Err: err,
 		}
+	}
+}
+
+// scheduleError maps an error about a schedule to what the caller is told.
+func scheduleError(id string, err error) error {
+	var known *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, queue.ErrNotFound):
+		return &Error{Code: CodeNotFound, Schedule: id, Message: "no such schedule", Err: err}
+	case errors.Is(err, queue.ErrStale):
+		return &Error{Code: CodeStale, Schedule: id, Message: "somebody else changed the schedule meanwhile", Hint: "look at it again", Err: err}
+	case errors.Is(err, queue.ErrBadTransition):
+		return &Error{Code: CodeAlreadyFinished, Schedule: id, Message: "the schedule is not in a state that allows this", Err: err}
+	default:
+		return storeError("", err)
 	}
 }
 

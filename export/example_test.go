@@ -96,3 +96,30 @@ func ExampleError() {
 	// interval: unknown_interval: "decade" is not an interval
 	// datasets[0].columns[0]: secret_field: field "card" of dataset "orders" is secret
 }
+
+// A schedule makes an export every night, and keeps one for each of seven days and
+// twelve months.
+func ExampleEngine_Schedules() {
+	type order struct {
+		ID   int64     `export:"order_id,key"`
+		Shop string    `export:"shop,tenant"`
+		Paid time.Time `export:"paid,time"`
+	}
+	src, err := slicesource.New("orders", []order{}, nil)
+	must(err)
+	files, err := memsink.New(nil)
+	must(err)
+	engine, err := export.New(export.Config{
+		Source: src, Store: memstore.New(nil), Sink: files, Formats: []format.Formatter{csvfmt.Format{}},
+	})
+	must(err)
+	nightly, _, err := engine.Schedules().Create(context.Background(), export.Schedule{
+		ID: "nightly", Tenant: "acme", Owner: "ann@acme.example",
+		Timing: export.DailyAt2, Zone: "Europe/Berlin", Range: export.PreviousDay,
+		Retention: &export.Retention{Daily: 7, Monthly: 12},
+		Request:   &export.Request{All: true, Format: "csv", Compression: export.Gzip},
+	}, "ann@acme.example")
+	must(err)
+	fmt.Println(nightly.State, nightly.Timing, !nightly.NextRun.IsZero())
+	// Output: active daily-02:00 true
+}

@@ -36,7 +36,12 @@ type Job struct {
 	// Summary is the request in one line.
 	Summary string
 	// RetryOf is the export that this one runs again.
-	RetryOf  string
+	RetryOf string
+	// Schedule is the schedule that it comes of, Nominal the time that its range was
+	// told from; both empty when a person asked for it.
+	Schedule string
+	Nominal  time.Time
+
 	Progress Progress
 	// Error says why it failed or was canceled.
 	Error *Error
@@ -75,9 +80,11 @@ func (e *Engine) job(j queue.Job) (*Job, error) {
 		},
 		CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, FinishedAt: j.FinishedAt, ExpiresAt: j.ExpiresAt, Version: j.Version,
 	}
-	if err := decodePayload(j.Request, &out.Request); err != nil {
+	var t taken
+	if err := decodePayload(j.Request, &t); err != nil {
 		return nil, &Error{Code: CodeInternal, Job: j.ID, Message: "the stored request cannot be read", Err: err}
 	}
+	out.Request, out.Schedule, out.Nominal = t.Request, t.Schedule, t.Nominal
 	out.Request.IdempotencyKey = j.IdempotencyKey
 	out.Summary = out.Request.Summary()
 	if len(j.Result.Data) > 0 {
@@ -257,15 +264,17 @@ func (e *Engine) downloadable(ctx context.Context, tenant, id string) (queue.Job
 	if err != nil {
 		return j, storeError(id, err)
 	}
-	late := !j.ExpiresAt.IsZero() && !j.Now.Before(j.ExpiresAt)
 	switch {
-	case j.State == queue.Expired || j.State == queue.Completed && late:
+	case j.State == queue.Expired || j.State == queue.Completed && late(j):
 		return j, &Error{Code: CodeExpired, Job: id, Message: "the files are gone", Hint: "run the export again"}
 	case j.State != queue.Completed:
 		return j, &Error{Code: CodeNotReady, Job: id, Message: "the export is " + string(j.State)}
 	}
 	return j, nil
 }
+
+// late reports whether a job was past its expiry when the store answered.
+func late(j queue.Job) bool { return !j.ExpiresAt.IsZero() && !j.Now.Before(j.ExpiresAt) }
 
 // gone lets a job whose object was removed behind our back say so. What is
 // left at a tenant's own destination is not touched then.

@@ -12,7 +12,6 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
 	"github.com/exportyard/exportyard/internal/plan"
-	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/source"
 )
 
@@ -131,13 +130,10 @@ func (r Request) withDefaults() Request {
 
 // fingerprint tells equal requests apart from others with the same key. Who
 // asks is part of it.
-func (r Request) fingerprint() (string, queue.Payload, error) {
+func (r Request) fingerprint() (string, error) {
 	data, err := json.Marshal(r)
-	if err != nil {
-		return "", queue.Payload{}, err
-	}
 	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:]), queue.Payload{Version: payloadVersion, Data: data}, nil
+	return hex.EncodeToString(sum[:]), err
 }
 
 // zone loads the time zone, which the empty name and "Local" do not name.

@@ -12,12 +12,14 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// Run works on parts, sweeps, and blocks until ctx ends. It then takes no more
+// Run works on parts, sweeps, takes the ticks of schedules, and blocks until ctx ends. It then takes no more
 // work, lets running parts finish for Config.Grace, puts the rest back, and
 // returns nil when nothing of it runs any more. It is called once at a time.
 func (e *Engine) Run(ctx context.Context) error {
 	var sweeper sync.WaitGroup
-	sweeper.Go(func() { e.sweepLoop(ctx) })
+	sweeper.Go(func() { e.sweepLoop(ctx, e.sweepNow, e.sweepJobs) })
+	// A destination that is asked at a tick must not hold up what frees slots.
+	sweeper.Go(func() { e.sweepLoop(ctx, nil, e.sweepSchedules) })
 	e.worker.Run(ctx)
 	sweeper.Wait()
 	e.instants.Close()

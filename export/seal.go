@@ -56,11 +56,12 @@ func (e *Engine) doSeal(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	if err != nil {
 		return queue.Finish{}, err
 	}
+	keep, err := e.keepOf(ctx, h.Job, t.dest)
+	if err != nil {
+		return queue.Finish{}, err
+	}
 	payload, err := encodePayload(res)
-	return queue.Finish{
-		Outcome: queue.Seal, Receipt: payload, Result: payload,
-		Keep: e.keep(t.dest),
-	}, err
+	return queue.Finish{Outcome: queue.Seal, Receipt: payload, Result: payload, Keep: keep}, err
 }
 
 // segments loads all rows parts, in order.

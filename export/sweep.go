@@ -15,17 +15,17 @@ import (
 	"github.com/exportyard/exportyard/sink"
 )
 
-// sweepLoop sweeps now, at every Config.Sweep, and when a job has ended here. It then
+// sweepLoop sweeps at once, at every Config.Sweep, and when now says so. It then
 // rings: for rings that were lost, and for parts that had to wait for their next try.
-func (e *Engine) sweepLoop(ctx context.Context) {
+func (e *Engine) sweepLoop(ctx context.Context, now <-chan struct{}, sweep func(context.Context) error) {
 	tick := time.NewTicker(e.config.Sweep)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		_ = e.Sweep(ctx) // its observers, the log among them, know
+		_ = sweep(ctx) // its observers, the log among them, know
 		e.ring(ctx)
 		select {
 		case <-ctx.Done():
-		case <-e.sweepNow:
+		case <-now:
 		case <-tick.C:
 		}
 	}
@@ -35,10 +35,15 @@ func (e *Engine) sweepLoop(ctx context.Context) {
 const sweepPage = 100
 
 // Sweep does once what a running engine does every Config.Sweep: it takes back
-// expired leases, fails jobs past their deadline, expires files, and removes
-// what attempts have left behind. It returns the errors of all that it could
-// not do; those are tried again by the next sweep.
+// expired leases, fails jobs past their deadline, expires files, removes what
+// attempts have left behind, and takes the ticks of schedules that are due. It
+// returns the errors of all that it could not do; those are tried again by the next
+// sweep.
 func (e *Engine) Sweep(ctx context.Context) error {
+	return errors.Join(e.sweepJobs(ctx), e.sweepSchedules(ctx))
+}
+
+func (e *Engine) sweepJobs(ctx context.Context) error {
 	begun := time.Now()
 	ctx = observe.Begin(ctx, e.config.Observer, observe.Sweep{})
 	var done observe.SweepEnded
@@ -108,7 +113,9 @@ func (e *Engine) settle(ctx context.Context, d queue.Due, done *observe.SweepEnd
 			e.ended(d.Job, eventFailed, reason.payload(), queue.Failed))
 		e.worker.Stop(d.Job.ID)
 	case queue.DueExpiry:
-		err = e.expire(ctx, d.Job)
+		if err = e.believed(ctx, d.Job.Now); err == nil {
+			err = e.expire(ctx, d.Job)
+		}
 	case queue.DueCleaning:
 		err = e.clean(ctx, d.Job, done)
 	}

@@ -89,19 +89,20 @@ func (s *Scheduler) RunNow(ctx context.Context, tenant, id, actor string) (queue
 		if err != nil {
 			return run, err
 		}
-		table, err := settings.timetable()
-		if err != nil {
+		o := Order{Schedule: of, Settings: settings, Actor: actor, Manual: true, Nominal: of.Now}
+		if o.From, o.To, err = settings.RangeAt(of.Now); err != nil {
 			return run, err
 		}
-		o := Order{Schedule: of, Settings: settings, Actor: actor, Manual: true}
-		o.From, o.To = settings.Range.Resolve(of.Now, table.Location())
 		job, entries, err := s.config.Make(ctx, o)
 		if err != nil {
 			return run, err
 		}
 		_, run, err = s.config.Store.TakeTick(ctx, queue.Tick{
 			Tenant: tenant, Schedule: id, Version: of.Version, Nominal: of.Now, Manual: true, Actor: actor, Outcome: queue.RunStarted, Job: job,
-		}, onStart(entries))
+		}, when(queue.RunStarted, entries))
+		if err == nil {
+			s.started(ctx, job.Job)
+		}
 		if !errors.Is(err, queue.ErrStale) {
 			return run, err
 		}
@@ -119,6 +120,21 @@ type Archive struct {
 
 // maxRuns is how many runs back retention looks. What is older stays.
 const maxRuns = 5000
+
+// Policy returns the rules by which the results of a schedule are kept, also those of
+// one that was removed; false when there are none of its own.
+func (s *Scheduler) Policy(ctx context.Context, tenant, id string) (retention.Policy, bool, error) {
+	of, err := s.config.Store.GetSchedule(ctx, tenant, id)
+	if err != nil {
+		return retention.Policy{}, false, err
+	}
+	settings, _, err := (&platform{store: s.config.Store}).settings(ctx, of)
+	if err != nil {
+		return retention.Policy{}, false, err
+	}
+	policy, ok := settings.policy()
+	return policy, ok, nil
+}
 
 // Retain says what becomes of the results of a schedule, by its retention; it changes
 // nothing. Look finds the job of a run. Without retention there is no verdict.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/exportyard/exportyard/internal/cron"
 	"github.com/exportyard/exportyard/queue"
@@ -18,14 +21,18 @@ const Paused = "schedule.paused"
 type Config struct {
 	// Store keeps the schedules.
 	Store queue.ScheduleStore
-	// Make makes the job of an order, checked, and the entries that are for it when it
-	// is started. A [*Refusal] is the outcome of the run; every other error is passing
-	// trouble, and the tick stays due.
+	// Make makes the job of an order, checked, and the entries that go with it. A
+	// [*Refusal] is the outcome of the run, with its own entries; every other error is
+	// passing trouble, and the tick stays due. It is called by several goroutines at once.
 	Make func(ctx context.Context, o Order) (queue.NewJob, []queue.Entry, error)
 	// Entry makes an entry about a schedule, with an ID of its own.
 	Entry func(kind queue.EntryKind, s queue.Schedule, what, actor string, data queue.Payload) queue.Entry
 	// PauseReason says why a schedule pauses itself after so many failures in a row.
-	PauseReason func(failures int) queue.Payload
+	PauseReason func(of queue.Schedule, failures int) queue.Payload
+	// Started, if not nil, is called with the job of a run after it was created.
+	Started func(ctx context.Context, j queue.Job)
+	// Ended, if not nil, is called when the end of a run was recorded.
+	Ended func(ctx context.Context, of queue.Schedule, r queue.Run)
 	// MaxFailures is how many failures in a row pause a schedule. Default: 5.
 	// Negative: never.
 	MaxFailures int
@@ -39,6 +46,8 @@ type Order struct {
 	Schedule queue.Schedule
 	// Settings are the schedule's over those that it follows.
 	Settings Settings
+	// Nominal is the time of the tick; of a manual run, now.
+	Nominal time.Time
 	// From and To are the range of the run, resolved from its nominal time; zero
 	// for none.
 	From, To time.Time
@@ -88,21 +97,39 @@ func (s *Scheduler) Sweep(ctx context.Context) (made bool, err error) {
 		if err != nil {
 			return made, errors.Join(append(failed, err)...)
 		}
-		followed := platform{store: s.config.Store}
-		var now []error
-		for _, d := range due {
-			started, err := s.settle(ctx, &followed, d)
-			made = made || started
-			if err != nil {
-				now = append(now, fmt.Errorf("%s of schedule %s: %w", d.Kind, d.Schedule.ID, err))
-			}
-		}
+		started, now := s.settleAll(ctx, due)
+		made = made || started
 		stuck := len(now) == len(due) || len(due) < page+len(failed)
 		failed = now
 		if stuck || ctx.Err() != nil {
 			return made, errors.Join(failed...)
 		}
 	}
+}
+
+// hands is how many due things are settled at once: a tick asks the tenant's
+// destination, and one that does not answer must not hold up the others.
+const hands = 8
+
+func (s *Scheduler) settleAll(ctx context.Context, due []queue.DueSchedule) (made bool, failed []error) {
+	followed := platform{store: s.config.Store}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(hands)
+	for _, d := range due {
+		g.Go(func() error {
+			started, err := s.settle(ctx, &followed, d)
+			mu.Lock()
+			defer mu.Unlock()
+			made = made || started
+			if err != nil {
+				failed = append(failed, fmt.Errorf("%s of schedule %s: %w", d.Kind, d.Schedule.ID, err))
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // what failed is in the list
+	return made, failed
 }
 
 // settle does one due thing. That another host was quicker is no error.
@@ -113,9 +140,15 @@ func (s *Scheduler) settle(ctx context.Context, followed *platform, d queue.DueS
 	case queue.DueFollower:
 		err = s.replan(ctx, followed, d.Schedule)
 	case queue.DueRun:
-		_, _, err = s.config.Store.EndRun(ctx, queue.RunEnd{
-			Tenant: d.Run.Tenant, Schedule: d.Run.Schedule, Number: d.Run.Number, MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(s.config.MaxFailures),
+		var of queue.Schedule
+		var run queue.Run
+		of, run, err = s.config.Store.EndRun(ctx, queue.RunEnd{
+			Tenant: d.Run.Tenant, Schedule: d.Run.Schedule, Number: d.Run.Number,
+			MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(d.Schedule, s.config.MaxFailures),
 		}, s.paused(d.Schedule))
+		if err == nil && s.config.Ended != nil {
+			s.config.Ended(ctx, of, run)
+		}
 	}
 	if errors.Is(err, queue.ErrStale) || errors.Is(err, queue.ErrBadTransition) || errors.Is(err, queue.ErrNotFound) {
 		return false, nil
@@ -125,7 +158,7 @@ func (s *Scheduler) settle(ctx context.Context, followed *platform, d queue.DueS
 
 // paused returns the entries for a schedule that pauses itself.
 func (s *Scheduler) paused(of queue.Schedule) []queue.Entry {
-	reason := s.config.PauseReason(s.config.MaxFailures)
+	reason := s.config.PauseReason(of, s.config.MaxFailures)
 	entries := []queue.Entry{
 		s.config.Entry(queue.Audit, of, Paused, of.Owner, reason),
 		s.config.Entry(queue.Outbox, of, Paused, of.Owner, reason),
@@ -157,12 +190,12 @@ func (s *Scheduler) tick(ctx context.Context, followed *platform, of queue.Sched
 	}
 	t := queue.Tick{
 		Tenant: of.Tenant, Schedule: of.ID, Version: of.Version, Nominal: nominal, Outcome: queue.RunStarted,
-		MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(s.config.MaxFailures),
+		MaxFailures: s.config.MaxFailures, PauseReason: s.config.PauseReason(of, s.config.MaxFailures),
 	}
 	if t.Next, t.NextDue, err = settings.plan(of.Tenant, of.ID, nominal); err != nil {
 		return false, err
 	}
-	o := Order{Schedule: of, Settings: settings, Actor: of.Owner}
+	o := Order{Schedule: of, Settings: settings, Actor: of.Owner, Nominal: nominal}
 	o.From, o.To = settings.Range.Resolve(nominal, table.Location())
 	var refusal *Refusal
 	var entries []queue.Entry
@@ -175,15 +208,25 @@ func (s *Scheduler) tick(ctx context.Context, followed *platform, of queue.Sched
 	case err != nil:
 		return false, err
 	}
-	_, run, err := s.config.Store.TakeTick(ctx, t, append(onStart(entries), s.paused(of)...))
-	return err == nil && run.Outcome == queue.RunStarted, err
+	_, run, err := s.config.Store.TakeTick(ctx, t, append(when(t.Outcome, entries), s.paused(of)...))
+	if started = err == nil && run.Outcome == queue.RunStarted; started {
+		s.started(ctx, t.Job.Job)
+	}
+	return started, err
 }
 
-// onStart makes entries conditional on a job being made.
-func onStart(entries []queue.Entry) []queue.Entry {
+func (s *Scheduler) started(ctx context.Context, j queue.Job) {
+	if s.config.Started != nil {
+		s.config.Started(ctx, j)
+	}
+}
+
+// when makes entries conditional on the outcome of the run: one that was to start
+// may find its slot taken.
+func when(outcome queue.RunOutcome, entries []queue.Entry) []queue.Entry {
 	conditional := make([]queue.Entry, len(entries))
 	for i, e := range entries {
-		e.When = queue.State(queue.RunStarted)
+		e.When = queue.State(outcome)
 		conditional[i] = e
 	}
 	return conditional
@@ -206,9 +249,11 @@ func (s *Scheduler) replan(ctx context.Context, followed *platform, of queue.Sch
 	return err
 }
 
-// A platform knows the schedules that others follow, each asked for once.
+// A platform knows the schedules that others follow, each asked for once. It is safe
+// for concurrent use.
 type platform struct {
 	store queue.ScheduleStore
+	mu    sync.Mutex
 	known map[string]queue.Schedule
 }
 
@@ -219,6 +264,8 @@ func (p *platform) settings(ctx context.Context, of queue.Schedule) (Settings, i
 	if err != nil || of.Follows == "" {
 		return own, 0, err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	followed, ok := p.known[of.Follows]
 	if !ok {
 		followed, err = p.store.GetSchedule(ctx, "", of.Follows)

@@ -38,9 +38,9 @@ type Settings struct {
 	Request json.RawMessage `json:"request,omitempty"`
 }
 
-// Retention is what of a [retention.Policy] a schedule sets.
+// Retention is what of a [retention.Policy] a schedule sets. Files is a clock that every
+// file has from its end on, also the newest; counts never take the newest.
 type Retention struct {
-	Links   time.Duration `json:"links,omitempty"`
 	Files   time.Duration `json:"files,omitempty"`
 	Daily   int           `json:"daily,omitempty"`
 	Weekly  int           `json:"weekly,omitempty"`
@@ -86,26 +86,56 @@ func (s Settings) Over(others Settings) Settings {
 	return s
 }
 
-// Check says all that is wrong with the settings.
-func (s Settings) Check() error {
-	var errs []error
-	if _, err := s.timetable(); err != nil {
-		errs = append(errs, err)
+// A Problem is what is wrong with one of the settings.
+type Problem struct {
+	Field   string // as in JSON
+	Message string
+}
+
+// Problems returns all that is wrong with the settings.
+func (s Settings) Problems() []Problem {
+	var all []Problem
+	add := func(field, message string) { all = append(all, Problem{Field: field, Message: message}) }
+	if _, err := cron.Parse(cron.Disabled, s.Zone); err != nil {
+		add("zone", err.Error())
+	}
+	if _, err := cron.Parse(cmp.Or(s.Timing, cron.Disabled), ""); err != nil {
+		add("timing", err.Error())
 	}
 	if !s.Range.Valid() {
-		errs = append(errs, fmt.Errorf("%q is not a range", s.Range))
+		add("range", fmt.Sprintf("%q is not a range", s.Range))
 	}
 	if s.Spread > 24*time.Hour {
-		errs = append(errs, errors.New("a window of more than 24 hours is no window"))
+		add("spread", "a window of more than 24 hours is no window")
 	}
-	if r := s.Retention; r != nil && (r.Links < 0 || r.Files < 0 || r.Daily < 0 || r.Weekly < 0 || r.Monthly < 0) {
-		errs = append(errs, errors.New("retention has a negative time or count"))
+	if r := s.Retention; r != nil && (r.Files < 0 || r.Daily < 0 || r.Weekly < 0 || r.Monthly < 0) {
+		add("retention", "has a negative time or count")
+	}
+	return all
+}
+
+// Check returns the problems as one error.
+func (s Settings) Check() error {
+	var errs []error
+	for _, p := range s.Problems() {
+		errs = append(errs, errors.New(p.Message))
 	}
 	return errors.Join(errs...)
 }
 
 func (s Settings) timetable() (cron.Timetable, error) {
 	return cron.Parse(cmp.Or(s.Timing, cron.Disabled), s.Zone)
+}
+
+// RangeAt returns the range of the rows of a run with that nominal time; zero bounds
+// for none.
+func (s Settings) RangeAt(nominal time.Time) (from, to time.Time, err error) {
+	table, err := s.timetable()
+	if err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	from, to = s.Range.Resolve(nominal, table.Location())
+	return from, to, nil
 }
 
 // policy returns the rules by which results are kept; false when there are none.
@@ -118,7 +148,7 @@ func (s Settings) policy() (retention.Policy, bool) {
 		zone = table.Location()
 	}
 	r := *s.Retention
-	return retention.Policy{Links: r.Links, Files: r.Files, Daily: r.Daily, Weekly: r.Weekly, Monthly: r.Monthly, Zone: zone}, true
+	return retention.Policy{Files: r.Files, ExpireNewest: true, Daily: r.Daily, Weekly: r.Weekly, Monthly: r.Monthly, Zone: zone}, true
 }
 
 // plan returns the first tick of a tenant's schedule after a moment, and when it is

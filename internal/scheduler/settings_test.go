@@ -15,7 +15,7 @@ import (
 
 var full = scheduler.Settings{
 	Timing: cron.Daily2, Zone: "Europe/Berlin", Spread: time.Hour, Range: calendar.PreviousDay,
-	Retention: &scheduler.Retention{Links: time.Hour, Files: 24 * time.Hour, Daily: 7, Weekly: 4, Monthly: 12}, Request: []byte(`{"all":true}`),
+	Retention: &scheduler.Retention{Files: 24 * time.Hour, Daily: 7, Weekly: 4, Monthly: 12}, Request: []byte(`{"all":true}`),
 }
 
 func TestSettingsRoundTrip(t *testing.T) {

@@ -37,7 +37,7 @@ func newSite(t *testing.T, at string) *site {
 	s.store = memstore.New(&memstore.Options{Now: s.time})
 	s.config = scheduler.Config{
 		Store: s.store, MaxFailures: 3, Now: s.time,
-		PauseReason: func(n int) queue.Payload {
+		PauseReason: func(_ queue.Schedule, n int) queue.Payload {
 			return queue.Payload{Version: 1, Data: fmt.Appendf(nil, "%d failures", n)}
 		},
 		Entry: func(kind queue.EntryKind, of queue.Schedule, what, actor string, data queue.Payload) queue.Entry {
