@@ -1,0 +1,90 @@
+//go:build unix
+
+package fleet_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/internal/e2e/fleet"
+	"github.com/exportyard/exportyard/internal/e2e/server"
+)
+
+// R5, R24: workers die before and after each call of their store, sink and source,
+// whatever it is about. Every export is completed by others, and nobody who looks
+// at the bucket meanwhile sees a file that is not what its manifest says.
+func TestR5_KillAtEveryPoint(t *testing.T) {
+	t.Parallel()
+	require.GreaterOrEqual(t, len(fleet.Points), 25)
+	_, dsn := server.StartPostgresPool(t)
+	y := newYard(t, dsn, 6, 250, 5*time.Minute).open()
+	proved := y.watch()
+	for batch := range slices.Chunk(fleet.Points, 8) {
+		var victims []*process
+		for _, point := range batch {
+			victims = append(victims, y.start(fleet.Role{Die: point}))
+		}
+		y.feedFor(time.Minute, func() bool { return alive(victims) == 0 })
+		for i, p := range victims {
+			require.Zero(t, alive([]*process{p}), "nobody dies %s", batch[i])
+			status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+			require.True(t, ok)
+			require.Equal(t, syscall.SIGKILL, status.Signal(), "%s: %v", batch[i], p.cmd.ProcessState)
+		}
+	}
+	survivor := y.start(fleet.Role{})
+	y.settle()
+	proved()
+	survivor.stop()
+}
+
+// kills is how many there are: 40, at a release's size 500, or what the variable
+// EXPORTYARD_KILLS says.
+func kills(t *testing.T) int {
+	t.Helper()
+	if text := os.Getenv("EXPORTYARD_KILLS"); text != "" {
+		n, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		return n
+	}
+	if full() {
+		return 500
+	}
+	return 40
+}
+
+// R5, R24: one of four workers is killed, whatever it does at that moment, and
+// another takes its place, again and again.
+func TestR5_RandomKills(t *testing.T) {
+	t.Parallel()
+	n := kills(t)
+	_, dsn := server.StartPostgresPool(t)
+	y := newYard(t, dsn, 8, 250, time.Minute+time.Duration(n)*5*time.Second).open()
+	proved := y.watch()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	workers := make([]*process, 4)
+	for i := range workers {
+		workers[i] = y.start(fleet.Role{})
+	}
+	for range n {
+		i := rnd.IntN(len(workers))
+		require.Equal(t, "up", workers[i].hear())
+		y.feedFor(time.Duration(rnd.IntN(150))*time.Millisecond, nil)
+		workers[i].kill()
+		workers[i] = y.start(fleet.Role{})
+	}
+	y.settle()
+	proved()
+	for _, p := range workers {
+		p.stop()
+	}
+}
