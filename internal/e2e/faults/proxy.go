@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -49,6 +49,28 @@ const (
 
 // All are the faults.
 var All = []Fault{Unavailable, SlowDown, Timeout, Reset, ErrorBody, LostReply, Truncated, Slow, WrongETag}
+
+// Seldom breaks so many percent of the requests: of each hundred divided by that,
+// one, chosen by the seed.
+func Seldom(seed uint64, percent int, fault Fault) func(int64, *http.Request) Fault {
+	every := int64(100 / percent)
+	return func(n int64, _ *http.Request) Fault {
+		if rand.New(rand.NewPCG(seed, uint64(n/every))).Int64N(every) == n%every {
+			return fault
+		}
+		return None
+	}
+}
+
+// Exactly breaks one request, the i-th.
+func Exactly(i int64, fault Fault) func(int64, *http.Request) Fault {
+	return func(n int64, _ *http.Request) Fault {
+		if n == i {
+			return fault
+		}
+		return None
+	}
+}
 
 // A Proxy is a handler that hands requests on to a store over HTTP.
 type Proxy struct {
@@ -197,16 +219,4 @@ func (s slowly) Write(p []byte) (n int, err error) {
 		}
 	}
 	return n, err
-}
-
-// Describe names a request as the store understands it, for the log of a test.
-func Describe(r *http.Request) string {
-	what := r.Method
-	for _, verb := range []string{"uploads", "uploadId", "partNumber", "list-type", "delete"} {
-		if r.URL.Query().Has(verb) {
-			what += " " + verb
-		}
-	}
-	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	return what + " " + key
 }

@@ -202,11 +202,14 @@ func alive(all []*process) (n int) {
 	return n
 }
 
-// feed asks for an export of each tenant that has none. When PostgreSQL does not
-// answer, that is what the requester is told.
-func (y *yard) feed() {
+// feed asks for an export of each tenant that has none, as far as there is time.
+// When PostgreSQL does not answer, that is what the requester is told.
+func (y *yard) feed(until time.Time) {
 	y.t.Helper()
 	for tenant, id := range y.active {
+		if time.Now().After(until) {
+			return
+		}
 		if !y.over(tenant, id) {
 			continue
 		}
@@ -247,7 +250,7 @@ func (y *yard) requireUnavailable(err error) {
 func (y *yard) feedFor(d time.Duration, so func() bool) {
 	y.t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end) && (so == nil || !so()); {
-		y.feed()
+		y.feed(end)
 		y.pause(20 * time.Millisecond)
 	}
 }

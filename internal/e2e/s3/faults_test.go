@@ -2,8 +2,6 @@ package s3_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"net/http"
 	"testing"
 	"time"
 
@@ -22,17 +20,6 @@ func pace() time.Duration {
 	return 10 * time.Millisecond
 }
 
-// seldom breaks so many percent of the requests: of each hundred divided by that, one.
-func seldom(seed uint64, percent int, fault faults.Fault) func(int64, *http.Request) faults.Fault {
-	every := int64(100 / percent)
-	return func(n int64, _ *http.Request) faults.Fault {
-		if rand.New(rand.NewPCG(seed, uint64(n/every))).Int64N(every) == n%every {
-			return fault
-		}
-		return faults.None
-	}
-}
-
 // R26: whatever befalls one or five percent of the requests to the store, an export
 // completes with every row; of twenty it may fail, and is never wrong.
 func TestR26_FaultsOfSomePercent(t *testing.T) {
@@ -47,7 +34,7 @@ func TestR26_FaultsOfSomePercent(t *testing.T) {
 			for _, percent := range []int{1, 5, 20} {
 				for seed := range seeds {
 					y := newYard(t, rows(t, 600, 40), 3, func(c *export.Config) { c.PartRows = 25 })
-					y.proxy.Pace, y.proxy.Choose = pace(), seldom(uint64(seed), percent, fault)
+					y.proxy.Pace, y.proxy.Choose = pace(), faults.Seldom(uint64(seed), percent, fault)
 					stop := y.start()
 					j := y.export()
 					stop()
@@ -61,16 +48,6 @@ func TestR26_FaultsOfSomePercent(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// exactly breaks one request, the i-th.
-func exactly(i int64, fault faults.Fault) func(int64, *http.Request) faults.Fault {
-	return func(n int64, _ *http.Request) faults.Fault {
-		if n == i {
-			return fault
-		}
-		return faults.None
 	}
 }
 
@@ -91,7 +68,7 @@ func TestR26_FailTheIthRequest(t *testing.T) {
 			src := tt.src(t)
 			die := func(t *testing.T, i int64, fault faults.Fault) (all int64) {
 				y := newYard(t, src, 1, func(c *export.Config) { c.Parts, c.Workers = 1, 1 })
-				y.proxy.Pace, y.proxy.Choose = tt.pace, exactly(i, fault)
+				y.proxy.Pace, y.proxy.Choose = tt.pace, faults.Exactly(i, fault)
 				stop := y.start()
 				j := y.export()
 				stop()
@@ -128,7 +105,7 @@ func TestR26_StoreOutOfOrder(t *testing.T) {
 			y := newYard(t, rows(t, 600, 40), 2, nil)
 			j, err := y.engine.Request(y.ctx, everything)
 			require.NoError(t, err)
-			y.proxy.Choose = seldom(0, 100, fault)
+			y.proxy.Choose = faults.Seldom(0, 100, fault)
 			other := everything
 			other.Tenant = "globex"
 			_, err = y.engine.Request(y.ctx, other)
@@ -149,7 +126,7 @@ func TestR26_StoreOutOfOrder(t *testing.T) {
 			require.Equal(t, export.CodeDestinationUnreachable, j.Error.Code)
 			require.True(t, j.Error.Retryable)
 			require.Equal(t, "try again; if it stays, look at the destination", j.Error.Hint)
-			y.proxy.Choose = exactly(0, faults.None)
+			y.proxy.Choose = faults.Exactly(0, faults.None)
 			y.ended(j)
 
 			// The tenant's slot is free, and once the store is back all is well.

@@ -25,7 +25,7 @@ var postgres = sync.OnceValues(func() (*process, error) {
 	if err := initPostgres(dir); err != nil {
 		return nil, err
 	}
-	return launchPostgres(dir)
+	return launchPostgres(dir, "-c", "synchronous_commit=off")
 })
 
 func initPostgres(dir string) error {
@@ -33,10 +33,13 @@ func initPostgres(dir string) error {
 		"--encoding=UTF8", "--locale=C.UTF-8", "--pgdata="+filepath.Join(dir, "data"))
 }
 
-func launchPostgres(dir string) (*process, error) {
-	return launch(dir, "ready to accept connections", syscall.SIGQUIT, find("postgres", postgresFolders), "-D", filepath.Join(dir, "data"), "-k", dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "shared_buffers=32MB", "-c", "max_connections=100")
+// launchPostgres starts a server that keeps what it has committed when it crashes,
+// though not when the machine does, unless more says otherwise.
+func launchPostgres(dir string, more ...string) (*process, error) {
+	return launch(dir, "ready to accept connections", syscall.SIGQUIT, find("postgres", postgresFolders), append([]string{
+		"-D", filepath.Join(dir, "data"), "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off",
+		"-c", "shared_buffers=32MB", "-c", "max_connections=100",
+	}, more...)...)
 }
 
 // A Postgres is a server of one test's own, which can be stopped as by a crash
