@@ -54,6 +54,7 @@ func TestR15_Fleet(t *testing.T) {
 				delete(paused, p)
 			}
 		}
+		y.revive(workers)
 		i := rnd.IntN(len(workers))
 		p := workers[i]
 		switch what := []string{"kill", "pause", "cut"}[rnd.IntN(3)]; {
@@ -75,9 +76,23 @@ func TestR15_Fleet(t *testing.T) {
 		p.signal(syscall.SIGCONT)
 	}
 	t.Logf("%v", counts)
+	y.revive(workers)
 	y.settle()
+	y.revive(workers)
 	for _, p := range workers {
 		p.stop()
+	}
+}
+
+// revive does what whoever runs workers does: one that could not start, because its
+// connection was cut, is started again.
+func (y *yard) revive(workers []*process) {
+	y.t.Helper()
+	for i, p := range workers {
+		if alive([]*process{p}) == 0 {
+			require.Contains(y.t, p.hear(), "error: sqlstore: open: ")
+			workers[i] = y.start(fleet.Role{})
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func TestRollingDeploy(t *testing.T) {
 	}
 
 	y.open()
-	y.feedFor(2*time.Second, nil)
+	y.feedFor(time.Second, nil)
 	late := y.start(fleet.Role{}).hear()
 	if late != "up" {
 		require.Contains(t, late, "they were made by newer code")
@@ -52,10 +52,10 @@ func TestRollingDeploy(t *testing.T) {
 	t.Logf("a worker of before that starts after the migration: %s", late)
 	y.program = ""
 	now := []*process{y.start(fleet.Role{}), y.start(fleet.Role{})}
-	y.feedFor(3*time.Second, nil)
+	y.feedFor(2*time.Second, nil)
 	for _, p := range before {
 		p.stop()
-		y.feedFor(time.Second, nil)
+		y.feedFor(500*time.Millisecond, nil)
 	}
 	y.settle()
 	for _, p := range now {
