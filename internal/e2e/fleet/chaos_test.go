@@ -3,7 +3,6 @@
 package fleet_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http/httptest"
 	"path/filepath"
@@ -130,7 +129,7 @@ func resetting(t *testing.T, to server.S3) string {
 		front.Close()
 		transport.CloseIdleConnections()
 		all, broken := proxy.Requests()
-		t.Log(fmt.Sprintf("%d of %d requests to S3 reset", broken, all))
+		t.Logf("%d of %d requests to S3 reset", broken, all)
 	})
 	return front.URL
 }

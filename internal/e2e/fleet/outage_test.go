@@ -40,7 +40,7 @@ func TestR5_DatabaseOutOfOrder(t *testing.T) {
 			hog, err := sql.Open("pgx", db.DSN())
 			require.NoError(t, err)
 			defer func() { require.NoError(t, hog.Close()) }()
-			takeAll(t, y.ctx, hog)
+			takeAll(y.ctx, t, hog)
 			y.feedFor(outage, nil)
 		}},
 	} {
@@ -64,7 +64,7 @@ func TestR5_DatabaseOutOfOrder(t *testing.T) {
 
 // takeAll takes every connection that the server has, those of others included,
 // and keeps them until the pool is closed.
-func takeAll(t *testing.T, ctx context.Context, hog *sql.DB) {
+func takeAll(ctx context.Context, t *testing.T, hog *sql.DB) {
 	t.Helper()
 	first, err := hog.Conn(ctx)
 	require.NoError(t, err)
