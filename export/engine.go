@@ -104,7 +104,7 @@ func (e *Engine) check(ctx context.Context, r Request) (problems, error) {
 	if err != nil {
 		return nil, &Error{Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err}
 	}
-	r.resolve(catalog, e.formatter(r.Format, r.Profile), &p)
+	r.pick(catalog, e.formatter(r.Format, r.Profile), &p)
 	return p, nil
 }
 

@@ -38,7 +38,7 @@ func (e *Engine) doPlan(ctx context.Context, h *worker.Held) (queue.Finish, erro
 	if asOf.To = c.Now().UTC(); asOf.Snapshot != "" {
 		pl.AsOf = asOf
 	}
-	if pl.Datasets, err = e.resolve(ctx, req, f); err != nil {
+	if pl.Datasets, err = e.datasets(ctx, req, f); err != nil {
 		return queue.Finish{}, sourceFault(err)
 	}
 	parts, rows, err := cutter.Cut(ctx, &pl)
