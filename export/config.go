@@ -53,6 +53,9 @@ type Config struct {
 
 	// Parts is how many parts this engine works on at once. Default: 2.
 	Parts int
+	// TenantParts is how many parts of a tenant all engines on the store together work on
+	// at once, and AllParts of all tenants. Default: 0, as many as they have hands for.
+	TenantParts, AllParts int
 	// Workers is how many goroutines encode and compress for one part.
 	// Default: GOMAXPROCS, at most 8.
 	Workers int

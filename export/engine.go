@@ -62,6 +62,7 @@ func New(config Config) (*Engine, error) {
 	e.worker = worker.New(worker.Config{
 		Store: config.Store, Dispatcher: config.Dispatcher, Logger: config.Logger, Name: config.NewID(),
 		Begin: e.beginPart, Do: e.do, Settled: e.settled, End: e.endPart, Parts: config.Parts,
+		TenantParts: config.TenantParts, AllParts: config.AllParts,
 		Lease: config.Lease, Poll: config.Poll, Grace: config.Grace, Retry: e.retry,
 	})
 	e.schedules, e.clock = newSchedules(e), clock.NewGuard(config.Now())

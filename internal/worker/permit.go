@@ -30,11 +30,18 @@ func (w *Worker) use(ctx, working context.Context) (worked bool, err error) {
 		return false, err
 	}
 	// There may be more where this part came from.
-	if err := w.config.Dispatcher.Ring(part); err != nil {
-		w.log(h).WarnContext(part, "ringing the workers", "err", err)
-	}
+	w.ring(part, h)
 	w.work(part, h)
+	if w.config.TenantParts > 0 || w.config.AllParts > 0 {
+		w.ring(working, h) // what had no room may have it now
+	}
 	return true, nil
+}
+
+func (w *Worker) ring(ctx context.Context, h *Held) {
+	if err := w.config.Dispatcher.Ring(ctx); err != nil {
+		w.log(h).WarnContext(ctx, "ringing the workers", "err", err)
+	}
 }
 
 // claimOne claims a part, if there is one, and returns it with the context of its

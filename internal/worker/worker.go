@@ -49,6 +49,9 @@ type Config struct {
 	Settled func(ctx context.Context, h *Held, f queue.Finish, j queue.Job)
 	// Parts is how many are done at once.
 	Parts int
+	// TenantParts and AllParts are how many parts of a tenant, and of all, may be leased
+	// at once, by whichever workers; 0 for no limit.
+	TenantParts, AllParts int
 	// Lease, Poll and Grace as in export.Config.
 	Lease, Poll, Grace time.Duration
 	// Retry shapes the delays between tries to report a part.
@@ -224,6 +227,7 @@ func (w *Worker) claim(ctx context.Context, limit int) (claimed []queue.Claimed,
 	defer cancel()
 	claimed, err := w.config.Store.Claim(ctx, queue.Claim{
 		Worker: w.config.Name, Limit: min(limit, w.config.Parts-busy), Alone: busy == 0, Lease: w.config.Lease,
+		PerTenant: w.config.TenantParts, InAll: w.config.AllParts,
 	})
 	if err != nil {
 		w.config.Logger.WarnContext(ctx, "claiming work", "err", err)
