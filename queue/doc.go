@@ -62,6 +62,7 @@
 //
 // A store whose database the host uses too may be a [TxCreator]: a request is then part of
 // the host's own transaction. A store that can give its entries back is an [EntryReader].
+// What an operator may ask over all tenants is in the package queue/operator.
 //
 // # Testing
 //

@@ -26,6 +26,7 @@ func (s *Store) Claim(ctx context.Context, c queue.Claim) ([]queue.Claimed, erro
 		r.SetPart(got.Part)
 		s.claims++
 		r.Claimed, s.turns[got.Job.Tenant] = s.claims, s.claims
+		r.ClaimedAt = now
 		claimed[i] = queue.Claimed{Job: r.Read(now), Part: row.ClonePart(got.Part)}
 	}
 	return claimed, nil

@@ -4,14 +4,14 @@
 // # What it does
 //
 // A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
-// [queue.InboxStore], a [queue.EntryReader] and a [chain.Store] of maps behind one lock. It
-// follows every rule that the stores on databases follow, so a test against it says
-// something about them.
+// [queue.InboxStore], a [queue.EntryReader], a [chain.Store] and an [operator.Store] of maps
+// behind one lock. It follows every rule that the stores on databases follow, so a test
+// against it says something about them.
 //
 // # Types and limits
 //
-// Payloads are copied on the way in and out. Nothing is ever removed: a job costs
-// its payloads, and a few hundred bytes for each of its parts and entries. A claim
+// Payloads are copied on the way in and out. Nothing is removed but what is forgotten: a
+// job costs its payloads, and a few hundred bytes for each of its parts and entries. A claim
 // looks at every active job and at the open parts of those that it takes from, the
 // scheduler at every schedule.
 //

@@ -39,6 +39,8 @@ type Store struct {
 	active    map[string]*row.Job         // by slot
 	keys      map[idempotencyKey]*row.Job // those that came with a key
 	tenants   map[string][]*row.Job       // oldest first
+	created   int64                       // how many jobs were, also those that are forgotten
+	seqs      map[string]int64            // the same by tenant
 	claims    int64
 	turns     map[string]int64 // by tenant, the number of its last claim
 	schedules map[scheduleKey]*row.Schedule
@@ -67,6 +69,7 @@ func New(opts *Options) *Store {
 		active:    make(map[string]*row.Job),
 		keys:      make(map[idempotencyKey]*row.Job),
 		tenants:   make(map[string][]*row.Job),
+		seqs:      make(map[string]int64),
 		turns:     make(map[string]int64),
 		schedules: make(map[scheduleKey]*row.Schedule),
 		entries:   journal.New(l, o.AuditKeys),
@@ -105,7 +108,9 @@ func (s *Store) create(n queue.NewJob, entries []queue.Entry, now time.Time) (*r
 	if err := journal.Append(s.entries, job.State, entries, now); err != nil {
 		return nil, err
 	}
-	r := row.NewJob(job, parts, int64(len(s.jobs)), int64(len(s.tenants[n.Tenant])+1))
+	s.created++
+	s.seqs[job.Tenant]++
+	r := row.NewJob(job, parts, s.created, s.seqs[job.Tenant])
 	s.jobs[job.ID], s.active[job.Slot] = r, r
 	s.tenants[job.Tenant] = append(s.tenants[job.Tenant], r)
 	if job.IdempotencyKey != "" {
@@ -136,7 +141,7 @@ func (s *Store) List(ctx context.Context, q queue.ListQuery) ([]queue.Job, strin
 	}
 	defer s.latch.End()
 	records := s.tenants[q.Tenant]
-	before := int64(len(records) + 1)
+	before := s.seqs[q.Tenant] + 1
 	if q.After != "" {
 		if before, err = cursor.Seq(q.Tenant, q.After); err != nil {
 			return nil, "", err

@@ -584,7 +584,7 @@ func TestR14_GoodStoreIsNotComplainedOf(t *testing.T) {
 // What a store is not is no fault of it.
 func TestR14_PlainStoreIsNotComplainedOf(t *testing.T) {
 	t.Parallel()
-	for _, rule := range []string{"ScheduleAsMade", "OutboxGivesEachEvent", "InboxNewestFirst", "InboxIsNotDelivery"} {
+	for _, rule := range []string{"ScheduleAsMade", "OutboxGivesEachEvent", "InboxNewestFirst", "InboxIsNotDelivery", "GaugesOfNothing"} {
 		h := harness(func(*broken) {})
 		h.Store = struct{ queue.JobStore }{h.Store}
 		require.Empty(t, queuetest.Check(t, rule, h), rule)

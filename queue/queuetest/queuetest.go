@@ -21,12 +21,13 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/operator"
 )
 
 // A Harness is a new, empty store and what the rules need to test it.
 type Harness struct {
 	// Store is what is tested, also as a [queue.ScheduleStore], a [queue.OutboxStore], a
-	// [queue.InboxStore] and a [chain.Store] if it is one.
+	// [queue.InboxStore], an [operator.Store] and a [chain.Store] if it is one.
 	Store queue.JobStore
 	// Keys are those that a [chain.Store] was given. Default: nil, for a store that is none.
 	Keys *chain.Keys
@@ -62,6 +63,8 @@ func rules() []rule {
 		only[queue.ScheduleStore](scheduleRules()),
 		only[queue.OutboxStore](outboxRules),
 		only[queue.InboxStore](inboxRules),
+		only[operator.Store](slices.Concat(activeRules, requeueRules, forgetRules, gaugeRules)),
+		only[queue.ScheduleStore](only[operator.Store](awaitedRules)),
 		only[queue.OutboxStore](only[queue.InboxStore](apartRules)),
 		only[chain.Store](keyed(chainRules)),
 	)

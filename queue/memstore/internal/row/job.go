@@ -16,8 +16,10 @@ type Job struct {
 	Parts []queue.Part // in order of Number, to be read only
 	// Ord orders all jobs by creation, Seq those of the tenant, from 1.
 	Ord, Seq int64
-	// Claimed is the number of the last claim of one of the parts.
-	Claimed int64
+	// Claimed is the number of the last claim of one of the parts, ClaimedAt its time, and
+	// that of the creation before.
+	Claimed   int64
+	ClaimedAt time.Time
 	// Leased counts the leased parts.
 	Leased int
 
@@ -31,7 +33,7 @@ type Job struct {
 
 // NewJob returns the row of a new job.
 func NewJob(job queue.Job, parts []queue.Part, ord, seq int64) *Job {
-	return &Job{Job: cloneJob(job), Parts: cloneParts(parts), Ord: ord, Seq: seq}
+	return &Job{Job: cloneJob(job), Parts: cloneParts(parts), Ord: ord, Seq: seq, ClaimedAt: job.CreatedAt}
 }
 
 // Read returns the job as a caller sees it.
