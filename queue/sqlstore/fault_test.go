@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/operator"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -125,6 +126,21 @@ var atomicSteps = []struct {
 		"select count(*) from exportyard_job where state = 'canceled'":  1,
 		"select count(*) from exportyard_entry where job = 'cancel'":    2,
 	}},
+	{"requeue", func(ctx context.Context, s *sqlstore.Store) error {
+		_, err := s.Requeue(ctx, operator.Requeue{Tenant: "acme", Job: "base", Number: 1}, entriesOf("requeue"))
+		return err
+	}, map[string]int{
+		"select count(*) from exportyard_part where state = 'leased'": 0,
+		"select version from exportyard_job":                          4,
+		"select count(*) from exportyard_entry where job = 'requeue'": 2,
+	}},
+	{"forget", func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Forget(ctx, operator.Forget{Tenant: "acme", Job: "ended"}, entriesOf("forget"))
+	}, map[string]int{
+		"select count(*) from exportyard_job":                        1,
+		"select count(*) from exportyard_part":                       5,
+		"select count(*) from exportyard_entry where job = 'forget'": 2,
+	}},
 	{"claim outbox", func(ctx context.Context, s *sqlstore.Store) error {
 		_, err := s.ClaimOutbox(ctx, queue.OutboxClaim{Limit: 2, Lease: time.Hour})
 		return err
@@ -169,6 +185,17 @@ func base(t testing.TB, s *sqlstore.Store, unplanned bool) {
 	}
 }
 
+// ended adds a job that has ended and left nothing.
+func ended(t testing.TB, s *sqlstore.Store) {
+	t.Helper()
+	_, _, err := s.Create(t.Context(), draft("ended"), nil)
+	require.NoError(t, err)
+	for _, e := range []queue.Event{queue.Cancel, queue.Clean} {
+		_, err = s.Update(t.Context(), queue.Update{Tenant: "acme", Job: "ended", Event: e}, nil)
+		require.NoError(t, err)
+	}
+}
+
 // Each statement of each step goes wrong in each way once. What the caller was told
 // to have failed must have left nothing, or, if only the answer to the commit was
 // lost, everything; and the pool must be good for the next try.
@@ -184,6 +211,9 @@ func TestR3_FaultAtEveryStatement(t *testing.T) {
 					store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 					require.NoError(t, err)
 					base(t, store, step.name == "plan")
+					if step.name == "forget" {
+						ended(t, store)
+					}
 					look := p.db(t)
 					before := dump(t, look)
 					isDone := func() bool {

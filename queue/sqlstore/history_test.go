@@ -61,9 +61,9 @@ func history(t *testing.T, p place, jobs, tenants int) {
 	// What is active, all jobs of which were claimed before those that are ready.
 	run(`insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of, request_version,
 		state, reason_version, result_version, parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version,
-		claimed, ready, created_at, started_at, deadline_at)
+		claimed, ready, created_at, claimed_at, started_at, deadline_at)
 		select 'active-' || i, 't0', 100000000 + i, 'archive', 'active-' || i, 'ann', '', 'f', '', 1, 'running', 0, 0, 3, 1, 1, 0, 0, 0, 0, 3,
-		i, case when i > 2000 then 1 else 0 end, i, i, ` + now + ` + case when i <= 200 then -1000 else 86400000000 end from generate_series(1, 2020) i`)
+		i, case when i > 2000 then 1 else 0 end, i, i, i, ` + now + ` + case when i <= 200 then -1000 else 86400000000 end from generate_series(1, 2020) i`)
 	run(`insert into exportyard_part (tenant, job, number, kind, payload_version, state, fence, lease_until)
 		select tenant, ord, 1, 'rows', 1, 'leased', 1, ` + now + ` + case when claimed <= 200 then -1000 else 86400000000 end
 		from exportyard_job where state = 'running' and ready = 0`)
@@ -76,11 +76,14 @@ func history(t *testing.T, p place, jobs, tenants int) {
 		i, 1, i, i from generate_series(1, %d) i`, tenants-1))
 	run(`insert into exportyard_part (tenant, job, number, kind, payload_version, state)
 		select tenant, ord, 1, 'rows', 1, 'ready' from exportyard_job where id like 'small-%' and state = 'running'`)
+	run(`update exportyard_job set claimed_at = claimed where state = 'running'`)
 	run(`update exportyard_job set expires_at = 1 where state = 'completed' and ord <= 200`)
 	run(`update exportyard_job set clean_at = 1 where state = 'completed' and ord > 200 and ord <= 400`)
 	run(`update exportyard_job set notice_at = 1 where state = 'completed' and ord > 400 and ord <= 600`)
 	// On hold are more than any page holds, and past all their clocks.
 	run(`update exportyard_job set held = 1, notice_at = 1, expires_at = 1, clean_at = 1 where state = 'completed' and ord > 600 and ord <= 2600`)
+	run(`insert into exportyard_run (schedule, number, nominal, manual, actor, outcome, job, reason_version, at)
+		select 1, seq, seq, 0, '', case when state = 'running' then 'started' else 'completed' end, id, 0, seq from exportyard_job where tenant = 't0'`)
 	for _, statement := range later {
 		run(statement)
 	}
@@ -136,7 +139,7 @@ func TestPlansOfMuchHistory(t *testing.T) {
 	store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 	require.NoError(t, err)
 	names := []string{}
-	for _, use := range usesOfHistory {
+	for _, use := range slices.Concat(usesOfHistory, usesByOperators) {
 		tap.arm(0, "", nil)
 		require.NoError(t, use.do(t, store), use.name)
 		tap.mu.Lock()
@@ -148,7 +151,7 @@ func TestPlansOfMuchHistory(t *testing.T) {
 				continue
 			}
 			word, _, _ := strings.Cut(strings.TrimSpace(strings.ToLower(s.query)), " ")
-			if slices.Contains([]string{"select", "insert", "update"}, word) && strings.Contains(s.query, "exportyard") {
+			if slices.Contains([]string{"select", "insert", "update", "delete"}, word) && strings.Contains(s.query, "exportyard") {
 				names = append(names, use.name)
 				checkPlan(t, db, use.name, s)
 			}
@@ -157,11 +160,14 @@ func TestPlansOfMuchHistory(t *testing.T) {
 	require.Greater(t, len(names), 30, "too few statements were seen")
 }
 
-// usesOfHistory are the calls whose plans are looked at.
-var usesOfHistory = []struct {
+// A use is a call of a store with much history.
+type use struct {
 	name string
 	do   func(*testing.T, *sqlstore.Store) error
-}{
+}
+
+// usesOfHistory are the calls whose plans are looked at.
+var usesOfHistory = []use{
 	{"list", listing(queue.ListQuery{})},
 	{"list, second page", listing(queue.ListQuery{After: cursor.Make("t0", 50_000)})},
 	{"list of rare states", listing(queue.ListQuery{States: []queue.State{queue.Failed, queue.Canceled}})},

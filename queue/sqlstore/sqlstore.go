@@ -9,8 +9,10 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/operator"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/lease"
+	"github.com/exportyard/exportyard/queue/sqlstore/internal/operating"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/outbox"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
@@ -22,6 +24,7 @@ var (
 	_ queue.TxCreator   = (*Store)(nil)
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
+	_ operator.Store    = (*Store)(nil)
 )
 
 // A Dialect says which database a store is on.
@@ -66,10 +69,15 @@ type Store struct {
 	// endings ends the leases that are to end at the same time in one transaction.
 	endings group.Group[lease.Ending, lease.Ended]
 	*events
+	*overview
 }
 
-// events are the methods of [queue.OutboxStore] and [queue.InboxStore].
-type events = outbox.Store
+// events are the methods of [queue.OutboxStore] and [queue.InboxStore], overview those of
+// [operator.Store].
+type (
+	events   = outbox.Store
+	overview = operating.Store
+)
 
 // Open returns a store on the database. On SQLite it makes its tables or brings them
 // up to date; on PostgreSQL it checks that [Migrate] has. The pool must allow two
@@ -105,6 +113,7 @@ func newStore(db *sql.DB, name Dialect, o Options) (*Store, error) {
 	}
 	database := txn.New(db, d, o.LockWait, o.Skew)
 	s := &Store{db: database, keys: o.AuditKeys, events: outbox.New(database)}
+	s.overview = operating.New(database, s.tables)
 	s.endings = group.Group[lease.Ending, lease.Ended]{Most: mostEndings, Answer: s.endAll, Final: mayHaveHappened}
 	return s, nil
 }

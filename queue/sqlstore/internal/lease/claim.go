@@ -83,10 +83,10 @@ func (s *search) storeJobs(ctx context.Context, turns map[string]int64) error {
 	for id, turn := range turns {
 		j := s.rows[id]
 		after := j.Started(s.tx.Now)
-		rows = append(rows, []any{j.Ord, j.Version, turn, txn.Micros(after.StartedAt), after.Version, table.Number(j.PartsSealed == j.Parts-1)})
+		rows = append(rows, []any{j.Ord, j.Version, turn, txn.Micros(after.StartedAt), after.Version, table.Number(j.PartsSealed == j.Parts-1), txn.Micros(s.tx.Now)})
 	}
-	err := s.tx.ChangeEach(ctx, "update exportyard_job set claimed = v.column3, started_at = v.column4, version = v.column5, ready = "+table.HasReady("v.column6"),
-		[]string{"bigint", "bigint", "bigint", "bigint", "bigint", "bigint"},
+	err := s.tx.ChangeEach(ctx, "update exportyard_job set claimed = v.column3, started_at = v.column4, version = v.column5, claimed_at = v.column7, ready = "+table.HasReady("v.column6"),
+		[]string{"bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint"},
 		"where exportyard_job.ord = v.column1 and exportyard_job.version = v.column2", rows)
 	if err != nil {
 		return fmt.Errorf("write claimed jobs: %w", err)

@@ -112,6 +112,16 @@ func (of *jobEnding) apply(e Ending) error {
 	if err != nil {
 		return err
 	}
+	of.became(c, j, p)
+	if p.Kind == queue.PlanPart && p.State == queue.Sealed {
+		of.plan = &e.Finish
+	}
+	of.entries = append(of.entries, queue.EntriesIn(j.State, e.Entries)...)
+	return nil
+}
+
+// became takes over what a rule made of the job and a part that was open.
+func (of *jobEnding) became(c *table.PartChange, j queue.Job, p queue.Part) {
 	if p.Kind == queue.RowsPart {
 		of.j.LeasedRows -= c.Now.Rows
 		of.j.LeasedBytes -= c.Now.Bytes
@@ -123,12 +133,7 @@ func (of *jobEnding) apply(e Ending) error {
 	if !j.State.Active() {
 		of.j.LeasedRows, of.j.LeasedBytes = 0, 0
 	}
-	if p.Kind == queue.PlanPart && p.State == queue.Sealed {
-		of.plan = &e.Finish
-	}
 	of.j.Job, c.Now, c.Changed = j, p, true
-	of.entries = append(of.entries, queue.EntriesIn(j.State, e.Entries)...)
-	return nil
 }
 
 // store writes what the endings changed.

@@ -42,24 +42,29 @@ func (j Job) Progress() queue.Job {
 	return j.Job
 }
 
-// SelectJob reads a Job. The rows and bytes of the leased parts are added
+// SelectJob reads a Job.
+const SelectJob = "select " + JobColumns + " from exportyard_job j "
+
+// JobColumns are the columns of a Job. The rows and bytes of the leased parts are added
 // here, those of the sealed ones are kept.
-const SelectJob = `select j.ord, j.seq, j.id, j.tenant, j.kind, j.slot, j.actor, j.idempotency_key, j.fingerprint, j.retry_of,
+const JobColumns = `j.ord, j.seq, j.id, j.tenant, j.kind, j.slot, j.actor, j.idempotency_key, j.fingerprint, j.retry_of,
 	j.request_version, j.request, j.state, j.reason_version, j.reason, j.result_version, j.result,
 	j.parts, j.parts_sealed, j.rows_planned, j.sealed_rows, j.sealed_bytes, j.crashes, j.held, j.cleanings, j.version,
 	j.created_at, j.started_at, j.finished_at, j.deadline_at, j.expires_at, j.notice_at, j.clean_at, j.ready,
 	(select cast(coalesce(sum(p.row_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows'),
-	(select cast(coalesce(sum(p.byte_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows')
-	from exportyard_job j `
+	(select cast(coalesce(sum(p.byte_count), 0) as bigint) from exportyard_part p where p.job = j.ord and p.state = 'leased' and p.kind = 'rows')`
 
 // ScanJob scans what SelectJob reads.
-func (tx *Tx) ScanJob(row txn.Scanner) (Job, error) {
+func (tx *Tx) ScanJob(row txn.Scanner) (Job, error) { return tx.ScanJobAnd(row) }
+
+// ScanJobAnd scans JobColumns, and more columns behind them.
+func (tx *Tx) ScanJobAnd(row txn.Scanner, more ...any) (Job, error) {
 	var j Job
-	err := row.Scan(&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
+	err := row.Scan(append([]any{&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
 		&j.Request.Version, &j.Request.Data, &j.State, &j.Reason.Version, &j.Reason.Data, &j.Result.Version, &j.Result.Data,
 		&j.Parts, &j.PartsSealed, &j.RowsPlanned, &j.SealedRows, &j.SealedBytes, &j.Crashes, &j.Held, &j.Cleanings, &j.Version,
 		txn.ScanTime(&j.CreatedAt), txn.ScanTime(&j.StartedAt), txn.ScanTime(&j.FinishedAt), txn.ScanTime(&j.DeadlineAt), txn.ScanTime(&j.ExpiresAt), txn.ScanTime(&j.NoticeAt), txn.ScanTime(&j.CleanAt), &j.Ready,
-		&j.LeasedRows, &j.LeasedBytes)
+		&j.LeasedRows, &j.LeasedBytes}, more...)...)
 	j.Now = tx.Now
 	j.Job = j.Progress()
 	return j, err
@@ -78,12 +83,12 @@ func (tx *Tx) Job(ctx context.Context, tenant, id, lock string) (Job, error) {
 func (tx *Tx) InsertJob(ctx context.Context, j queue.Job, seq int64) (ord int64, stored bool, err error) {
 	err = tx.Row(ctx, `insert into exportyard_job (id, tenant, seq, kind, slot, actor, idempotency_key, fingerprint, retry_of,
 		request_version, request, state, reason_version, result_version,
-		parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version, claimed, ready, created_at, deadline_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, 0, $14, 0, 0, 0, 0, $15, 0, 1, $16, $17)
+		parts, parts_sealed, rows_planned, sealed_rows, sealed_bytes, crashes, cleanings, version, claimed, ready, created_at, deadline_at, claimed_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0, $13, 0, $14, 0, 0, 0, 0, $15, 0, 1, $16, $17, $18)
 		on conflict do nothing returning ord`,
 		j.ID, j.Tenant, seq, j.Kind, j.Slot, j.Actor, j.IdempotencyKey, j.Fingerprint, j.RetryOf,
 		j.Request.Version, j.Request.Data, j.State, j.Parts, j.RowsPlanned, j.Version,
-		txn.Micros(j.CreatedAt), txn.Micros(j.DeadlineAt)).Scan(&ord)
+		txn.Micros(j.CreatedAt), txn.Micros(j.DeadlineAt), txn.Micros(j.CreatedAt)).Scan(&ord)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, false, nil
 	}
@@ -122,6 +127,18 @@ func (tx *Tx) UpdateJob(ctx context.Context, was Job, j *Job) error {
 	if was.State.Active() && !j.State.Active() {
 		j.LeasedRows, j.LeasedBytes = 0, 0
 		return tx.cancelParts(ctx, j.Ord)
+	}
+	return nil
+}
+
+// DeleteJob removes a job and its parts, if it is still the version that was read.
+func (tx *Tx) DeleteJob(ctx context.Context, j Job) error {
+	err := tx.Exec(ctx, "delete from exportyard_part where job = $1", j.Ord)
+	if err == nil {
+		err = tx.Change(ctx, 1, "delete from exportyard_job where ord = $1 and version = $2", j.Ord, j.Version)
+	}
+	if err != nil {
+		return fmt.Errorf("delete job %s: %w", j.ID, err)
 	}
 	return nil
 }

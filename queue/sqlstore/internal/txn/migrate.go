@@ -11,6 +11,15 @@ var migrations embed.FS
 
 const makeSchemaTable = "create table if not exists exportyard_schema (version integer not null primary key)"
 
+// versions names the files of n versions.
+func versions(dialect string, n int) []string {
+	files := make([]string, n)
+	for i := range files {
+		files[i] = fmt.Sprintf("migrations/%s_%04d.sql", dialect, i+1)
+	}
+	return files
+}
+
 // Migrations returns what each version changes, from version 1 on, as SQL that also
 // notes the version.
 func (d *Dialect) Migrations() ([]string, error) {

@@ -33,7 +33,7 @@ var PostgreSQL = Dialect{
 	},
 	escapes:    true,
 	blob:       "bytea",
-	migrations: []string{"migrations/postgres_0001.sql", "migrations/postgres_0002.sql", "migrations/postgres_0003.sql", "migrations/postgres_0004.sql", "migrations/postgres_0005.sql", "migrations/postgres_0006.sql"},
+	migrations: versions("postgres", 7),
 	// The number is this library's alone, and means nothing.
 	migrateLock: "select pg_advisory_xact_lock(7306646081163329345)",
 }

@@ -26,7 +26,7 @@ var SQLite = Dialect{
 	oneWriter:  true,
 	blob:       "blob",
 	opens:      true,
-	migrations: []string{"migrations/sqlite_0001.sql", "migrations/sqlite_0002.sql", "migrations/sqlite_0003.sql", "migrations/sqlite_0004.sql", "migrations/sqlite_0005.sql", "migrations/sqlite_0006.sql", "migrations/sqlite_0007.sql"},
+	migrations: versions("sqlite", 8),
 }
 
 // prepareSQLite turns the write-ahead log on. It lasts with the file.

@@ -1,0 +1,66 @@
+package sqlstore_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/exportyard/exportyard/queue/operator"
+	"github.com/exportyard/exportyard/queue/sqlstore"
+)
+
+// everyOperation calls what is for operators, in each way that makes another statement.
+func everyOperation(t *testing.T, s *sqlstore.Store) {
+	t.Helper()
+	for _, only := range []operator.Trouble{"", operator.Late, operator.Idle, operator.Suspect} {
+		q := operator.Query{Only: only, Span: -time.Hour, Limit: 1}
+		_, _, err := s.ActiveJobs(t.Context(), q)
+		require.NoError(t, err)
+	}
+	_, err := s.Gauges(t.Context(), 10)
+	require.NoError(t, err)
+	ended(t, s)
+	require.NoError(t, s.Forget(t.Context(), operator.Forget{Tenant: "acme", Job: "ended"}, nil))
+	_, _, err = s.Create(t.Context(), draft("again"), nil)
+	require.NoError(t, err)
+	_, err = s.Requeue(t.Context(), operator.Requeue{Tenant: "acme", Job: "again"}, entriesOf("again"))
+	require.NoError(t, err)
+}
+
+// usesByOperators are calls whose plans are looked at with much history.
+var usesByOperators = []use{
+	{"active jobs", operating(operator.Query{})},
+	{"late jobs", operating(operator.Query{Only: operator.Late})},
+	{"idle jobs", operating(operator.Query{Only: operator.Idle, Limit: 5})},
+	{"suspect jobs", func(t *testing.T, s *sqlstore.Store) error {
+		_, _, err := s.ActiveJobs(t.Context(), operator.Query{Only: operator.Suspect})
+		return err
+	}},
+	{"requeue", func(t *testing.T, s *sqlstore.Store) error {
+		_, err := s.Requeue(t.Context(), operator.Requeue{Tenant: "t0", Job: "active-305", Number: 1}, entriesOf("requeue"))
+		return err
+	}},
+	{"forget", func(t *testing.T, s *sqlstore.Store) error {
+		return s.Forget(t.Context(), operator.Forget{Tenant: "t0", Job: "job-3000", LeaveFiles: true}, entriesOf("forget"))
+	}},
+	{"gauges", func(t *testing.T, s *sqlstore.Store) error {
+		g, err := s.Gauges(t.Context(), 200)
+		require.Positive(t, g.LeaseOver)
+		require.Equal(t, []int{200, 200, 200}, []int{g.Active, g.Ready, g.Leased})
+		return err
+	}},
+}
+
+// operating asks for the first page and the one after it, which is full too.
+func operating(q operator.Query) func(*testing.T, *sqlstore.Store) error {
+	return func(t *testing.T, s *sqlstore.Store) error {
+		for range 2 {
+			jobs, next, err := s.ActiveJobs(t.Context(), q)
+			require.NoError(t, err)
+			require.Len(t, jobs, q.PageSize())
+			q.After = next
+		}
+		return nil
+	}
+}
