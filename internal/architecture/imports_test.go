@@ -116,7 +116,10 @@ var rooms = []room{
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{
-		at: "examples/...", own: []string{"..."}, outside: []string{sqlite, pgx, gocloud, "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys"},
+		at: "examples/...", own: []string{"..."},
+		outside: append([]string{
+			sqlite, pgx, gocloud, xsync, "github.com/johannesboyne/gofakes3", "github.com/brianvoe/gofakeit/v7", "golang.org/x/sys",
+		}, amazon...),
 		tests: []string{parquet},
 	},
 }
