@@ -39,7 +39,7 @@ type audited struct {
 
 // silent are the methods of an engine that change nothing of an export and hand nothing
 // out. Every other one needs a case below.
-var silent = []string{"Audit", "Get", "List", "Manifest", "Verify", "VerifyAudit", "Watch"}
+var silent = []string{"Audit", "Get", "List", "Manifest", "Ring", "Verify", "VerifyAudit", "Watch"}
 
 func allOctober() export.Request {
 	return export.Request{Tenant: "acme", Actor: "ann", All: true, Format: "csv"}
@@ -83,6 +83,15 @@ func auditedOperations() map[string][]audited {
 				}
 			}, want: []string{"export.requested ann"}},
 		},
+		// Its entries go with the host's transaction: internal/e2e/hosttx has them.
+		"RequestTx": {{name: "a store that cannot", do: func(t *testing.T, h *house, _ *export.Job) {
+			_, err := h.RequestTx(t.Context(), nil, allOctober())
+			require.Equal(t, export.CodeUnsupported, refusal(t, err).Code)
+			r := allOctober()
+			r.Format = "paper"
+			_, err = h.RequestTx(t.Context(), nil, r)
+			require.Error(t, err)
+		}, want: []string{"export.refused ann"}}},
 		"Rerun": {{name: "run again", before: ended, do: func(t *testing.T, h *house, j *export.Job) {
 			_, err := h.Rerun(t.Context(), "acme", j.ID, "bob")
 			require.NoError(t, err)
