@@ -100,6 +100,8 @@ type Config struct {
 	// MaxFailures is how many exports of a schedule may fail in a row before it pauses
 	// itself. Default: 5. Negative: it never does.
 	MaxFailures int
+	// Limits are from when on Health calls something a concern.
+	Limits HealthLimits
 	// CleanAfter is when a job's folder is looked at a second time for what
 	// workers wrote after they had lost their lease. Default: 1 hour.
 	CleanAfter time.Duration
@@ -189,6 +191,7 @@ func (c Config) withDefaults() Config {
 	c.MaxCrashes = or(c.MaxCrashes, 3)
 	c.RetryBase = or(c.RetryBase, time.Second)
 	c.RetryCap = or(c.RetryCap, time.Minute)
+	c.Limits = c.Limits.withDefaults(c.Sweep)
 	c.CleanAfter = or(c.CleanAfter, time.Hour)
 	c.ProbeEvery = or(c.ProbeEvery, 5*time.Minute)
 	if c.Now == nil {

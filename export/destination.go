@@ -53,9 +53,9 @@ const probeTimeout = time.Minute
 func (e *Engine) probedLately(name string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at, ok := e.probed[name]
-	age := e.config.Now().Sub(at)
-	return ok && age >= 0 && age < e.config.ProbeEvery
+	last := e.probed[name]
+	age := e.config.Now().Sub(last.at)
+	return last.ok && age >= 0 && age < e.config.ProbeEvery
 }
 
 func (e *Engine) proveDestination(ctx context.Context, r Request, name string) error {
@@ -63,6 +63,7 @@ func (e *Engine) proveDestination(ctx context.Context, r Request, name string) e
 	if err == nil {
 		err = e.probeSink(ctx, d.Sink, r.Tenant)
 	}
+	e.noteProbe(name, err == nil)
 	if err != nil {
 		cause := failure("", &pipeline.WriteError{Err: err})
 		return &Error{
@@ -71,13 +72,22 @@ func (e *Engine) proveDestination(ctx context.Context, r Request, name string) e
 			Problems: []Problem{{Code: cause.Code, Field: "destination", Message: cause.Message}},
 		}
 	}
+	return nil
+}
+
+// probed is when a destination was last tried, and how that went.
+type probed struct {
+	at time.Time
+	ok bool
+}
+
+func (e *Engine) noteProbe(name string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.probed) > 10_000 { // forget all rather than grow for ever
 		clear(e.probed)
 	}
-	e.probed[name] = e.config.Now()
-	return nil
+	e.probed[name] = probed{e.config.Now(), ok}
 }
 
 // probes takes the place of a job in the keys of probes.

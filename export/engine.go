@@ -6,7 +6,6 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -29,6 +28,7 @@ type Engine struct {
 	instants *instant.Keeper
 	sweepNow chan struct{}
 	probing  singleflight.Group
+	asking   singleflight.Group
 
 	schedules *Schedules
 	clock     *clock.Guard
@@ -36,7 +36,9 @@ type Engine struct {
 
 	mu     sync.Mutex
 	plans  map[string]*cachedPlan
-	probed map[string]time.Time
+	probed map[string]probed
+	watch  watch
+	health checked
 }
 
 type cachedPlan struct {
@@ -57,7 +59,7 @@ func New(config Config) (*Engine, error) {
 		instants: instant.New(config.Source, config.RequireSnapshot),
 		sweepNow: make(chan struct{}, 1),
 		plans:    make(map[string]*cachedPlan),
-		probed:   make(map[string]time.Time),
+		probed:   make(map[string]probed),
 	}
 	e.worker = worker.New(worker.Config{
 		Store: config.Store, Dispatcher: config.Dispatcher, Logger: config.Logger, Name: config.NewID(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/exportyard/exportyard/export/observe"
 	"github.com/exportyard/exportyard/internal/pipeline"
@@ -16,6 +17,8 @@ import (
 // work, lets running parts finish for Config.Grace, puts the rest back, and
 // returns nil when nothing of it runs any more. It is called once at a time.
 func (e *Engine) Run(ctx context.Context) error {
+	e.running(e.config.Now())
+	defer e.running(time.Time{})
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { e.sweepLoop(ctx, e.sweepNow, e.sweepJobs) })
 	// A destination that is asked at a tick must not hold up what frees slots.
@@ -24,6 +27,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	sweeper.Wait()
 	e.instants.Close()
 	return nil
+}
+
+// running notes since when Run runs; zero for not any more.
+func (e *Engine) running(since time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watch.runs = since
 }
 
 // do does one part and says how it ended.

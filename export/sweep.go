@@ -53,6 +53,12 @@ func (e *Engine) sweepJobs(ctx context.Context) error {
 		done.Failed = 0 // it was told to stop
 	}
 	done.Duration = time.Since(begun)
+	if err == nil {
+		e.mu.Lock()
+		e.watch.swept = e.config.Now()
+		e.mu.Unlock()
+	}
+	done.Gauges = e.Health(ctx).Gauges
 	observe.Tell(ctx, e.config.Observer, done)
 	return err
 }
