@@ -42,7 +42,7 @@ var amazon = []string{
 var contracts = []string{"source", "format", "sink", "queue"}
 
 // shared are the rooms below a contract that its adapters share: they are none.
-var shared = []string{"queue/cursor", "queue/fair", "queue/operator"}
+var shared = []string{"queue/cursor", "queue/fair", "queue/feed", "queue/operator"}
 
 // rooms is the plan of the house. The first that matches a package holds for it,
 // and a package that none matches has no place yet: give it one here. The packages
@@ -74,11 +74,12 @@ var rooms = []room{
 	{at: "queue/cursor", own: []string{"queue"}},
 	{at: "queue/chain", own: []string{"queue"}},
 	{at: "queue/fair", own: []string{"queue"}},
+	{at: "queue/feed", own: []string{"queue"}},
 	{at: "queue/operator", own: []string{"queue"}},
-	{at: "queue/queuetest", own: []string{"queue", "queue/chain", "queue/operator"}},
-	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/operator"}, tests: []string{sqlite, pgx}},
+	{at: "queue/queuetest", own: []string{"queue", "queue/chain", "queue/feed", "queue/operator"}},
+	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/feed", "queue/operator"}, tests: []string{sqlite, pgx}},
 	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}},
-	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/operator"}},
+	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/feed", "queue/operator"}},
 
 	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain", "queue/operator"}, contracts...), outside: []string{xsync}},
 

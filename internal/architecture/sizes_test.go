@@ -39,7 +39,7 @@ var sizes = []size{
 	{"source/sourcetest", 2500}, // A suite is one short function for each rule, and grows with the rules.
 	{"format/formattest", 2500},
 	{"sink/sinktest", 2500},
-	{"queue/queuetest", 4500},
+	{"queue/queuetest", 4800},
 	{"...", 800},
 }
 

@@ -4,9 +4,9 @@
 // # What it does
 //
 // A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
-// [queue.InboxStore], a [queue.EntryReader], a [chain.Store] and an [operator.Store] of maps
-// behind one lock. It follows every rule that the stores on databases follow, so a test
-// against it says something about them.
+// [queue.InboxStore], a [queue.EntryReader], a [chain.Store], a [feed.Store] and an
+// [operator.Store] of maps behind one lock. It follows every rule that the stores on
+// databases follow, so a test against it says something about them.
 //
 // # Types and limits
 //

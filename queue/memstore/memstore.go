@@ -10,6 +10,7 @@ import (
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/cursor"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/memstore/internal/journal"
 	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
 	"github.com/exportyard/exportyard/queue/memstore/internal/row"
@@ -21,6 +22,7 @@ var (
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
 	_ chain.Store       = (*Store)(nil)
+	_ feed.Store        = (*Store)(nil)
 )
 
 // Options adjust a Store.
@@ -48,7 +50,7 @@ type Store struct {
 }
 
 // entries are the methods of [queue.EntryReader], [queue.OutboxStore],
-// [queue.InboxStore] and [chain.Store].
+// [queue.InboxStore], [chain.Store] and [feed.Store].
 type entries = journal.Store
 
 type idempotencyKey struct{ tenant, key string }

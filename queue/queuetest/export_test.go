@@ -78,3 +78,12 @@ func ChainRules() []string {
 	}
 	return names
 }
+
+// FeedRules returns the names of the rules for feeds.
+func FeedRules() []string {
+	var names []string
+	for _, r := range feedRules {
+		names = append(names, r.name)
+	}
+	return names
+}

@@ -21,13 +21,14 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/operator"
 )
 
 // A Harness is a new, empty store and what the rules need to test it.
 type Harness struct {
 	// Store is what is tested, also as a [queue.ScheduleStore], a [queue.OutboxStore], a
-	// [queue.InboxStore], an [operator.Store] and a [chain.Store] if it is one.
+	// [queue.InboxStore], an [operator.Store], a [chain.Store] and a [feed.Store] if it is one.
 	Store queue.JobStore
 	// Keys are those that a [chain.Store] was given. Default: nil, for a store that is none.
 	Keys *chain.Keys
@@ -67,6 +68,7 @@ func rules() []rule {
 		only[queue.ScheduleStore](only[operator.Store](awaitedRules)),
 		only[queue.OutboxStore](only[queue.InboxStore](apartRules)),
 		only[chain.Store](keyed(chainRules)),
+		only[feed.Store](feedRules),
 	)
 }
 

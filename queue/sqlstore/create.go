@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/table"
@@ -85,12 +86,7 @@ func existingFor(ctx context.Context, tx *table.Tx, n queue.NewJob) (queue.Job, 
 func createNew(ctx context.Context, tx *table.Tx, n queue.NewJob, entries []queue.Entry) (queue.Job, error) {
 	job, parts := n.Make(tx.Now)
 	entries = queue.EntriesIn(job.State, entries)
-	own := 0
-	for _, e := range entries {
-		if e.Tenant == n.Tenant {
-			own++
-		}
-	}
+	own := slices.DeleteFunc(slices.Clone(entries), func(e queue.Entry) bool { return e.Tenant != n.Tenant })
 	counted, err := tx.Count(ctx, n.Tenant, 1, own, true)
 	if err != nil {
 		return queue.Job{}, err

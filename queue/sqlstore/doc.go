@@ -4,10 +4,10 @@
 // # What it does
 //
 // A [Store] is a [queue.JobStore], a [queue.ScheduleStore], a [queue.OutboxStore], a
-// [queue.InboxStore], a [queue.EntryReader], a [chain.Store], an [operator.Store] and a
-// [queue.TxCreator] on tables whose names begin with exportyard_. Any number of processes
-// may share them. The store takes the *sql.DB that the host opened with the driver it likes
-// and brings none.
+// [queue.InboxStore], a [queue.EntryReader], a [chain.Store], a [feed.Store], an
+// [operator.Store] and a [queue.TxCreator] on tables whose names begin with exportyard_. Any
+// number of processes may share them. The store takes the *sql.DB that the host opened with
+// the driver it likes and brings none.
 //
 // On SQLite [Open] makes the tables and brings them up to date: the file belongs to one
 // host, whose programs come and go together, and whoever embeds a database wants no step

@@ -14,6 +14,7 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/cursor"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -87,6 +88,7 @@ func history(t *testing.T, p place, jobs, tenants int) {
 	for _, statement := range later {
 		run(statement)
 	}
+	run("update exportyard_tenant set feed_due = 1 where tenant = 't0'")
 	run("vacuum analyze")
 }
 
@@ -226,6 +228,13 @@ var usesOfHistory = []use{
 		page, err := s.AuditChain(t.Context(), "t0", 25_000, 50)
 		require.Len(t, page.Entries, 50)
 		require.EqualValues(t, 2, page.Head.Number, "of those that were appended before")
+		return err
+	}},
+	{"feed", func(t *testing.T, s *sqlstore.Store) error {
+		given, ok, err := s.ClaimFeed(t.Context(), feed.Claim{Lease: time.Hour, Limit: 50})
+		require.True(t, ok)
+		require.Len(t, given.Entries, 50)
+		require.NoError(t, s.SettleFeed(t.Context(), feed.Settle{Tenant: given.Tenant, Attempt: given.Attempt, Taken: given.Entries[49].Seq}))
 		return err
 	}},
 	{"claim outbox", func(t *testing.T, s *sqlstore.Store) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/cursor"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -112,6 +113,10 @@ func everyMethod(t *testing.T, s *sqlstore.Store) {
 	must(err)
 	_, err = s.AuditChain(ctx, "acme", 0, 10)
 	must(err)
+	given, ok, err := s.ClaimFeed(ctx, feed.Claim{Lease: time.Hour, Limit: 1})
+	must(err)
+	require.True(t, ok)
+	must(s.SettleFeed(ctx, feed.Settle{Tenant: given.Tenant, Attempt: given.Attempt, Taken: given.Entries[0].Seq}))
 	everyMethodOfEvents(t, s)
 	everyOperation(t, s)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/operator"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/group"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/lease"
@@ -24,6 +25,7 @@ var (
 	_ queue.TxCreator   = (*Store)(nil)
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
+	_ feed.Store        = (*Store)(nil)
 	_ operator.Store    = (*Store)(nil)
 )
 
@@ -72,8 +74,8 @@ type Store struct {
 	*overview
 }
 
-// events are the methods of [queue.OutboxStore] and [queue.InboxStore], overview those of
-// [operator.Store].
+// events are the methods of [queue.OutboxStore], [queue.InboxStore] and [feed.Store],
+// overview those of [operator.Store].
 type (
 	events   = outbox.Store
 	overview = operating.Store

@@ -10,6 +10,7 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/memstore/internal/latch"
 	"github.com/exportyard/exportyard/queue/memstore/internal/row"
 )
@@ -19,6 +20,7 @@ var (
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
 	_ chain.Store       = (*Store)(nil)
+	_ feed.Store        = (*Store)(nil)
 )
 
 // A Store is a store's entries.
@@ -27,6 +29,7 @@ type Store struct {
 	entries map[string][]chain.Entry // by tenant, in order of Seq
 	heads   map[string]chain.Head    // by tenant
 	keys    *chain.Keys              // nil for no chains
+	feeds   map[string]feed.Feed     // by tenant
 	ids     map[string]struct{}
 	events  map[string][]*event // the entries of the outbox, by tenant
 	// unsettled are the events that are not delivered yet, oldest first.
@@ -41,6 +44,7 @@ func New(l *latch.Latch, keys *chain.Keys) *Store {
 		keys:    keys,
 		entries: make(map[string][]chain.Entry),
 		heads:   make(map[string]chain.Head),
+		feeds:   make(map[string]feed.Feed),
 		ids:     make(map[string]struct{}),
 		events:  make(map[string][]*event),
 	}
@@ -86,7 +90,10 @@ func Append(s *Store, state queue.State, entries []queue.Entry, now time.Time) e
 func (s *Store) store(e chain.Entry) {
 	s.entries[e.Tenant] = append(s.entries[e.Tenant], e)
 	s.ids[e.ID] = struct{}{}
-	if e.Kind == queue.Outbox {
+	switch e.Kind {
+	case queue.Audit:
+		s.feedOn(e)
+	case queue.Outbox:
 		sent := &event{Delivery: queue.Delivery{Entry: e.Entry}}
 		s.events[e.Tenant] = append(s.events[e.Tenant], sent)
 		s.unsettled = append(s.unsettled, sent)

@@ -1,5 +1,5 @@
-// Package outbox is the part of a store that hands out the events of its outbox and
-// shows them as people's inboxes.
+// Package outbox is the part of a store that hands out the events of its outbox, shows
+// them as people's inboxes, and hands the audit entries on.
 package outbox
 
 import (
@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
 var (
 	_ queue.OutboxStore = (*Store)(nil)
 	_ queue.InboxStore  = (*Store)(nil)
+	_ feed.Store        = (*Store)(nil)
 )
 
 // A Store is a store's outbox.

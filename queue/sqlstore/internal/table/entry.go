@@ -10,6 +10,7 @@ import (
 
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
@@ -43,7 +44,7 @@ func (tx *Tx) AppendCounted(ctx context.Context, entries []queue.Entry, counted 
 		c, ok := counted[tenant]
 		if !ok {
 			var err error
-			if c, err = tx.Count(ctx, tenant, 0, len(byTenant[tenant]), gives); err != nil {
+			if c, err = tx.Count(ctx, tenant, 0, byTenant[tenant], gives); err != nil {
 				return err
 			}
 		}
@@ -105,15 +106,22 @@ func headFields(head *chain.Head) []any {
 	return []any{&head.Since, &head.Number, &head.MAC, &head.Key, &head.Seal}
 }
 
-// Count adds to the tenant's counters and returns what they are then. Gives says that a job
-// of the tenant's has something to give now. Until the transaction ends no other counts for this tenant, so the numbers that a tenant's
-// rows get grow in the order of commits, and its chain has one head.
-func (tx *Tx) Count(ctx context.Context, tenant string, jobs, entries int, gives bool) (Counted, error) {
+// Count adds to the tenant's counters and returns what they are then; the entries are the
+// tenant's own. Gives says that a job of the tenant's has something to give now. Until the
+// transaction ends no other counts for this tenant, so the numbers that a tenant's rows get
+// grow in the order of commits, and its chain has one head. Its feed becomes due as
+// [feed.Feed.Appended] says.
+func (tx *Tx) Count(ctx context.Context, tenant string, jobs int, entries []queue.Entry, gives bool) (Counted, error) {
 	c := Counted{Head: chain.Head{Tenant: tenant}}
-	err := tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries, waiting) values ($1, $2, $3, $4)
+	var due feed.Feed
+	if slices.ContainsFunc(entries, func(e queue.Entry) bool { return e.Kind == queue.Audit }) {
+		due = due.Appended(tx.Now)
+	}
+	err := tx.Row(ctx, `insert into exportyard_tenant as t (tenant, jobs, entries, waiting, feed_due) values ($1, $2, $3, $4, $5)
 		on conflict (tenant) do update set jobs = t.jobs + excluded.jobs, entries = t.entries + excluded.entries,
-			waiting = case when excluded.waiting = 1 then 1 else t.waiting end
-		returning jobs, entries, `+headColumns, tenant, jobs, entries, Number(gives)).Scan(append([]any{&c.Jobs, &c.Entries}, headFields(&c.Head)...)...)
+			waiting = case when excluded.waiting = 1 then 1 else t.waiting end, feed_due = coalesce(t.feed_due, excluded.feed_due)
+		returning jobs, entries, `+headColumns, tenant, jobs, len(entries), Number(gives), txn.Micros(due.DueAt)).
+		Scan(append([]any{&c.Jobs, &c.Entries}, headFields(&c.Head)...)...)
 	if err != nil {
 		return Counted{}, fmt.Errorf("count: %w", err)
 	}

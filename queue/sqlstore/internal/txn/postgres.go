@@ -33,7 +33,7 @@ var PostgreSQL = Dialect{
 	},
 	escapes:    true,
 	blob:       "bytea",
-	migrations: versions("postgres", 7),
+	migrations: versions("postgres", 8),
 	// The number is this library's alone, and means nothing.
 	migrateLock: "select pg_advisory_xact_lock(7306646081163329345)",
 }

@@ -26,7 +26,7 @@ var SQLite = Dialect{
 	oneWriter:  true,
 	blob:       "blob",
 	opens:      true,
-	migrations: versions("sqlite", 8),
+	migrations: versions("sqlite", 9),
 }
 
 // prepareSQLite turns the write-ahead log on. It lasts with the file.
