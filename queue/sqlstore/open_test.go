@@ -27,7 +27,7 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "memory", path: ":memory:", dialect: sqlstore.SQLite, want: "give it a file"},
 		{name: "an unknown dialect", dialect: "oracle", want: `unknown dialect "oracle"`},
 		{name: "a negative wait", dialect: sqlstore.SQLite, opts: &sqlstore.Options{LockWait: -1}, want: "lock wait is negative"},
-		{name: "no tables", dialect: sqlstore.SQLite, opts: &sqlstore.Options{OmitMigrate: true}, want: "check the tables that Migrate makes"},
+		{name: "no tables", dialect: sqlstore.SQLite, opts: &sqlstore.Options{OmitMigrate: true}, want: "there are no tables: call Migrate, or run the SQL that Migrations gives"},
 		{name: "newer tables", dialect: sqlstore.SQLite, damage: func(t *testing.T, db *sql.DB) {
 			require.NoError(t, sqlstore.Migrate(t.Context(), db, sqlstore.SQLite))
 			_, err := db.ExecContext(t.Context(), "insert into exportyard_schema (version) values (999)")

@@ -47,11 +47,25 @@ func (d *Database) Open(ctx context.Context, omit bool) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	err := d.Read(ctx, func(tx *Tx) error { return tx.checkVersion(ctx, len(d.dialect.migrations)) })
+	err := d.checkTables(ctx)
 	if err != nil {
 		return fmt.Errorf("check the tables that Migrate makes: %w", err)
 	}
 	return nil
+}
+
+// checkTables reports tables that this code does not know how to use.
+func (d *Database) checkTables(ctx context.Context) error {
+	if d.dialect.isMade != "" {
+		var tables int
+		if err := d.db.QueryRowContext(ctx, d.dialect.isMade).Scan(&tables); err != nil {
+			return err
+		}
+		if tables == 0 {
+			return errNoTables
+		}
+	}
+	return d.Read(ctx, func(tx *Tx) error { return tx.checkVersion(ctx, len(d.dialect.migrations)) })
 }
 
 // Migrate makes the database ready, and its tables.

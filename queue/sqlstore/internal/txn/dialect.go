@@ -28,6 +28,9 @@ type Dialect struct {
 	blob string
 	// opens says that opening a store brings its tables up to date.
 	opens bool
+	// isMade asks whether there are tables at all, where a transaction cannot begin
+	// without them; empty elsewhere.
+	isMade string
 	// migrations are the files of the tables' versions, from 1, and migrateLock is
 	// the statement that keeps two hosts from applying them at the same time.
 	migrations  []string

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 )
 
@@ -64,11 +65,13 @@ func (tx *Tx) migrate(ctx context.Context) error {
 	return nil
 }
 
-// checkVersion reports tables that this code does not know how to use.
+var errNoTables = errors.New("there are no tables: call Migrate, or run the SQL that Migrations gives")
+
+// checkVersion reports tables of another version than this code's.
 func (tx *Tx) checkVersion(ctx context.Context, want int) error {
 	have, err := tx.version(ctx, want)
 	if stateOf(err) == "42P01" { // there is no such table
-		return fmt.Errorf("there are no tables: call Migrate, or run the SQL that Migrations gives: %w", err)
+		return fmt.Errorf("%w: %w", errNoTables, err)
 	}
 	if err != nil {
 		return err

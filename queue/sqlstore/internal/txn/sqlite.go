@@ -26,6 +26,7 @@ var SQLite = Dialect{
 	oneWriter:  true,
 	blob:       "blob",
 	opens:      true,
+	isMade:     "select count(*) from sqlite_master where type = 'table' and name = 'exportyard_schema'",
 	migrations: versions("sqlite", 9),
 }
 
