@@ -16,7 +16,8 @@
 // of after hours at the store's own. Under s3blob each writer holds
 // [Options.Concurrency] + 1 parts in memory and another 16 MiB of its beginning.
 // [Options.Budget] bounds what all writers hold together; the first 64 KiB of each
-// are not counted.
+// are not counted. As ever in Go, what is resident can be twice what is alive, if
+// GOMEMLIMIT does not say less.
 //
 // Of the drivers, fileblob is for development: it never writes back to the
 // disk, and it lists out of order, so that List holds the listing in memory to

@@ -27,8 +27,8 @@ import (
 	"github.com/exportyard/exportyard/format/jsonfmt"
 	"github.com/exportyard/exportyard/format/parquetfmt"
 	"github.com/exportyard/exportyard/format/xlsxfmt"
+	"github.com/exportyard/exportyard/internal/e2e/server"
 	"github.com/exportyard/exportyard/queue/memstore"
-	"github.com/exportyard/exportyard/sink/filesink"
 	"github.com/exportyard/exportyard/source"
 	"github.com/exportyard/exportyard/source/sqlsource"
 )
@@ -42,7 +42,10 @@ type task struct {
 	Compression format.Compression
 	PartRows    int64
 	Folder      string
-	Profile     string // where to leave a heap profile; empty for none
+	Bucket      server.S3 // where the files go; none for the folder
+	Budget      int64     // of the uploads; 0 for none
+	Parts       int       // at once, each a dataset of its own; 0 for one dataset
+	Profile     string    // where to leave a heap profile; empty for none
 }
 
 // A cost is what the export took.
@@ -73,7 +76,7 @@ const taskVariable = "EXPORTYARD_MEMORY_TASK"
 func TestMain(m *testing.M) {
 	text := os.Getenv(taskVariable)
 	if text == "" {
-		os.Exit(m.Run())
+		os.Exit(server.Main(m))
 	}
 	// The test's end is the end of this process's input.
 	go func() {
@@ -128,19 +131,19 @@ func measure(t *testing.T, work task, env ...string) cost {
 	return c
 }
 
-// run exports and measures. The files go to a folder: what is written there is
-// the system's memory and not the process's.
+// run exports and measures. Files in a folder are the system's memory and not the
+// process's.
 func (t task) run(ctx context.Context) (c cost, err error) {
 	src, err := t.source()
 	if err != nil {
 		return c, err
 	}
-	disk, err := filesink.New(t.Folder, nil)
+	to, err := t.sink(ctx)
 	if err != nil {
 		return c, err
 	}
 	engine, err := export.New(export.Config{
-		Source: src, Store: memstore.New(nil), Sink: disk, PartRows: t.PartRows,
+		Source: src, Store: memstore.New(nil), Sink: to, PartRows: t.PartRows, Parts: t.Parts,
 		Formats: []format.Formatter{csvfmt.Format{}, jsonfmt.Lines{}, jsonfmt.Document{}, parquetfmt.Format{}, xlsxfmt.Format{}},
 	})
 	if err != nil {
@@ -177,10 +180,12 @@ func (t task) run(ctx context.Context) (c cost, err error) {
 
 func (t task) source() (source.Source, error) {
 	switch {
+	case t.Parts > 0:
+		return t.datasets()
 	case t.Wide:
 		return wide{t.Rows}, nil
 	case t.Database == "":
-		return calls(t.Rows)
+		return calls("calls", t.Rows)
 	}
 	db, err := sql.Open("sqlite", "file:"+t.Database+"?mode=ro")
 	if err != nil {

@@ -39,8 +39,8 @@ var (
 
 // calls makes rows on the fly, without holding or allocating any: always the
 // same for a number.
-func calls(rows int) (source.Source, error) {
-	return slicesource.NewFunc("calls", func(context.Context, source.Query) iter.Seq2[call, error] {
+func calls(name string, rows int) (source.Source, error) {
+	return slicesource.NewFunc(name, func(context.Context, source.Query) iter.Seq2[call, error] {
 		return func(yield func(call, error) bool) {
 			rnd := rand.New(rand.NewPCG(1, 2))
 			var c call
