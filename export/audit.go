@@ -4,8 +4,38 @@ import (
 	"context"
 	"errors"
 
+	"github.com/exportyard/exportyard/internal/relay"
+	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/chain"
+	"github.com/exportyard/exportyard/queue/feed"
 )
+
+// An Auditor is the host's own audit log, beside the job store's.
+//
+// A running engine hands it every entry of the audit log: from the store, where it was
+// written in the transaction of the change that it tells of, and not in the way of any
+// request. Each entry comes at least once, some seconds after it was written, those of a
+// tenant in the order of their Seq and never two pages of one tenant at the same time,
+// whichever engines run. An entry that comes again has the same ID. The platform's have an
+// empty tenant. A log that is given to an engine for the first time gets all entries from
+// the first one on; the store remembers what was taken, once for all engines.
+type Auditor interface {
+	// Audit takes entries of one tenant, all or none. It returns nil when it has them,
+	// durably; with an error, a panic, or after 30 seconds, they come again later, and
+	// the tenant's next ones after them. It is safe for concurrent use, and does not keep
+	// the slice.
+	Audit(ctx context.Context, entries []queue.Entry) error
+}
+
+// relay hands the audit log on to the host's, if there is one.
+func (e *Engine) relay(ctx context.Context) {
+	store, ok := feed.Of(e.config.Store)
+	if e.config.Auditor == nil || !ok {
+		return
+	}
+	r := relay.Relay{Store: store, Take: e.config.Auditor.Audit, Logger: e.config.Logger}
+	r.Run(ctx)
+}
 
 // VerifyAudit proves that the tenant's audit log is as it was written, and returns the
 // head of its chain; that of the platform's log for an empty tenant. It needs a store that

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"sync"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +40,7 @@ type audited struct {
 
 // silent are the methods of an engine that change nothing of an export and hand nothing
 // out. Every other one needs a case below.
-var silent = []string{"Audit", "Get", "List", "Manifest", "Ring", "Verify", "VerifyAudit", "Watch"}
+var silent = []string{"Audit", "Get", "Health", "List", "Manifest", "Ring", "Verify", "VerifyAudit", "Watch"}
 
 func allOctober() export.Request {
 	return export.Request{Tenant: "acme", Actor: "ann", All: true, Format: "csv"}
@@ -252,4 +253,57 @@ func (s lostStore) VerifyAudit(ctx context.Context, tenant string, known ...chai
 		return chain.Head{}, err
 	}
 	return keys.Verify(ctx, s, tenant, known...)
+}
+
+// An auditor is the host's own log.
+type auditor struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (a *auditor) Audit(_ context.Context, entries []queue.Entry) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, e := range entries {
+		a.lines = append(a.lines, e.ID+" "+e.Type)
+	}
+	return nil
+}
+
+func (a *auditor) all() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.lines)
+}
+
+// A16: the host's own audit log gets every entry in order, also those that were written
+// before it was there, while the engine runs.
+func TestA16_AuditorGetsEveryEntry(t *testing.T) {
+	t.Parallel()
+	host := &auditor{}
+	h := newHouse(t, func(c *export.Config) { c.Auditor = host })
+	j := requested(t, h)
+	require.Empty(t, host.all(), "an entry was handed on in the way of a request")
+	stop := h.start()
+	h.wait(j)
+	require.NoError(t, h.Delete(t.Context(), "acme", j.ID, "bob"))
+	stop()
+	h.start() // and need not wait for its next look
+	var want []string
+	entries, err := h.Audit(t.Context(), "acme", 0, 100)
+	require.NoError(t, err)
+	for _, e := range entries {
+		want = append(want, e.ID+" "+e.Type)
+	}
+	require.Len(t, want, 5)
+	require.Eventually(t, func() bool { return slices.Equal(want, host.all()) }, 30*time.Second, 10*time.Millisecond)
+}
+
+func TestA16_AuditorNeedsAFeed(t *testing.T) {
+	t.Parallel()
+	var config export.Config
+	newHouse(t, func(c *export.Config) { config = *c })
+	config.Auditor, config.Store = &auditor{}, struct{ queue.JobStore }{config.Store}
+	_, err := export.New(config)
+	require.ErrorContains(t, err, "Config.Auditor")
 }

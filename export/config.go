@@ -14,6 +14,7 @@ import (
 	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/feed"
 	"github.com/exportyard/exportyard/sink"
 	"github.com/exportyard/exportyard/source"
 )
@@ -38,6 +39,9 @@ type Config struct {
 	Dispatcher queue.Dispatcher
 	// Observer is told what this engine does. Default: nobody but Logger is.
 	Observer observe.Observer
+	// Auditor is handed every entry of the audit log; it needs a store that is a
+	// [feed.Store]. Default: nobody.
+	Auditor Auditor
 	// Logger. Default: logs are discarded.
 	Logger *slog.Logger
 
@@ -142,6 +146,8 @@ func (c *Config) validate() error {
 	}
 	need(c.Source != nil, "Config.Source is required")
 	need(c.Store != nil, "Config.Store is required")
+	_, feeds := feed.Of(c.Store)
+	need(c.Auditor == nil || feeds, "Config.Auditor needs a Config.Store that is a feed.Store")
 	need(len(c.Formats) > 0, "Config.Formats needs at least one format")
 	need((c.Sink != nil) != (c.Destination != nil), "set exactly one of Config.Sink and Config.Destination")
 	need(c.SigningKey == nil || len(c.SigningKey) == ed25519.PrivateKeySize, "Config.SigningKey is not an Ed25519 private key")

@@ -13,8 +13,8 @@ import (
 	"github.com/exportyard/exportyard/source"
 )
 
-// Run works on parts, sweeps, takes the ticks of schedules, and blocks until ctx ends. It then takes no more
-// work, lets running parts finish for Config.Grace, puts the rest back, and
+// Run works on parts, sweeps, takes the ticks of schedules, hands the audit log on, and
+// blocks until ctx ends. It then takes no more work, lets running parts finish for Config.Grace, puts the rest back, and
 // returns nil when nothing of it runs any more. It is called once at a time.
 func (e *Engine) Run(ctx context.Context) error {
 	e.running(e.config.Now())
@@ -23,6 +23,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	sweeper.Go(func() { e.sweepLoop(ctx, e.sweepNow, e.sweepJobs) })
 	// A destination that is asked at a tick must not hold up what frees slots.
 	sweeper.Go(func() { e.sweepLoop(ctx, nil, e.sweepSchedules) })
+	sweeper.Go(func() { e.relay(ctx) })
 	e.worker.Run(ctx)
 	sweeper.Wait()
 	e.instants.Close()

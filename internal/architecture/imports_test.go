@@ -81,7 +81,7 @@ var rooms = []room{
 	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}},
 	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/feed", "queue/operator"}},
 
-	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain", "queue/operator"}, contracts...), outside: []string{xsync}},
+	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain", "queue/feed", "queue/operator"}, contracts...), outside: []string{xsync}},
 
 	// Whoever proves an archive needs neither the engine nor a job store.
 	{at: "export/manifest", own: []string{"source", "format", "sink", "internal/place", "internal/pipeline"}},
@@ -114,6 +114,7 @@ var rooms = []room{
 	{at: "internal/plan", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
 	{at: "internal/selection", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
 	{at: "internal/segment", own: append([]string{"internal/*", "export/manifest"}, contracts...), outside: []string{xsync}},
+	{at: "internal/relay", own: []string{"internal/backoff", "queue", "queue/feed"}},
 	{at: "internal/*", own: append([]string{"internal/*"}, contracts...), outside: []string{xsync}},
 
 	{

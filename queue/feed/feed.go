@@ -30,6 +30,12 @@ type Store interface {
 	SettleFeed(ctx context.Context, s Settle) error
 }
 
+// Of returns the store as one that hands its audit entries on, if it is one.
+func Of(store queue.JobStore) (Store, bool) {
+	s, ok := store.(Store)
+	return s, ok
+}
+
 // A Feed says how far the entries of a tenant were taken.
 type Feed struct {
 	Tenant string
