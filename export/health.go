@@ -11,6 +11,7 @@ import (
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/operator"
 )
 
 // Health is how an engine is, as far as it can tell without doing harm.
@@ -40,6 +41,7 @@ type Health struct {
 // The codes of concerns.
 const (
 	CodeStoreDown       Code = "store_down"       // the job store does not answer
+	CodeStoreUnfit      Code = "store_unfit"      // its tables are of another version than this code
 	CodeSweepLate       Code = "sweep_late"       // Run runs here, but its sweeps fail or hang
 	CodeLeaseExpired    Code = "lease_expired"    // nobody takes back what dead workers held
 	CodePendingOld      Code = "pending_old"      // exports wait: workers are missing
@@ -157,23 +159,22 @@ func (h *Health) concern(c Code, message string) {
 func (e *Engine) checkStore(ctx context.Context) *Concern {
 	err := func() (err error) {
 		defer pipeline.Recovered(&err)
-		return answers(ctx, e.config.Store)
+		return operator.Check(ctx, e.config.Store)
 	}()
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, operator.ErrUnfit):
+		return &Concern{Code: CodeStoreUnfit, Message: redact.Text(err.Error())}
+	default:
+		return &Concern{Code: CodeStoreDown, Message: "the job store does not answer: " + redact.Text(err.Error()), Unready: true}
 	}
-	return &Concern{Code: CodeStoreDown, Message: "the job store does not answer: " + redact.Text(err.Error()), Unready: true}
 }
 
-// answers returns nil when the store answers.
-func answers(ctx context.Context, store queue.JobStore) error {
-	if _, err := store.Get(ctx, "", ""); !errors.Is(err, queue.ErrNotFound) {
-		return err
-	}
-	return nil
-}
+// countTo is up to how many jobs and parts are counted.
+const countTo = 10_000
 
-// gauges asks the store how things stand.
+// gauges asks the store how things stand, as far as it can tell.
 func (e *Engine) gauges(ctx context.Context) (g *observe.Gauges, err error) {
 	defer pipeline.Recovered(&err)
 	g = &observe.Gauges{Outbox: -1}
@@ -181,6 +182,14 @@ func (e *Engine) gauges(ctx context.Context) (g *observe.Gauges, err error) {
 		if g.Outbox, err = outbox.OutboxAge(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if store, ok := e.config.Store.(operator.Store); ok {
+		got, err := store.Gauges(ctx, countTo)
+		if err != nil {
+			return nil, err
+		}
+		g.Counted, g.ExpiredLease, g.Pending = true, got.LeaseOver, got.PendingAge
+		g.Jobs, g.Ready, g.Leased = got.Active, got.Ready, got.Leased
 	}
 	return g, nil
 }

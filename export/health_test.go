@@ -3,6 +3,7 @@ package export_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/exportyard/exportyard/export"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/queue/memstore"
+	"github.com/exportyard/exportyard/queue/operator"
 	"github.com/exportyard/exportyard/sink"
 )
 
@@ -22,15 +24,17 @@ type patient struct {
 	*memstore.Store
 	get func(ctx context.Context) error
 	due func() error
+	fit error
 }
 
-func (p *patient) Get(ctx context.Context, tenant, id string) (queue.Job, error) {
-	if p.get != nil && tenant == "" {
-		if err := p.get(ctx); err != nil {
-			return queue.Job{}, err
-		}
+func (p *patient) Check(ctx context.Context) error {
+	if p.fit != nil {
+		return p.fit
 	}
-	return p.Store.Get(ctx, tenant, id)
+	if p.get != nil {
+		return p.get(ctx)
+	}
+	return nil
 }
 
 func (p *patient) Due(ctx context.Context, limit int) ([]queue.Due, error) {
@@ -94,6 +98,32 @@ func TestHealth(t *testing.T) {
 				p.get = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 			},
 			unready: []export.Code{export.CodeStoreDown},
+		},
+		{
+			name:   "tables of a newer host",
+			act:    func(_ *house, p *patient) { p.fit = fmt.Errorf("version 9: %w", operator.ErrUnfit) },
+			others: []export.Code{export.CodeStoreUnfit},
+		},
+		{
+			name: "no worker",
+			act: func(h *house, _ *patient) {
+				_, err := h.Request(context.Background(), csvOfAll)
+				require.NoError(h.t, err)
+				pass(15*time.Minute + time.Second)
+			},
+			others: []export.Code{export.CodePendingOld},
+		},
+		{
+			name: "no sweeper",
+			act: func(h *house, p *patient) {
+				_, err := h.Request(context.Background(), csvOfAll)
+				require.NoError(h.t, err)
+				claimed, err := p.Claim(context.Background(), queue.Claim{Worker: "w", Limit: 1, Lease: time.Minute})
+				require.NoError(h.t, err)
+				require.Len(h.t, claimed, 1)
+				pass(2*time.Minute + time.Second)
+			},
+			others: []export.Code{export.CodeLeaseExpired},
 		},
 		{
 			name: "sweeps fail",
@@ -238,6 +268,7 @@ func TestHealthOfTheEngineItself(t *testing.T) {
 		require.LessOrEqual(t, got.At.Sub(got.SweptAt), 15*time.Second)
 		require.Equal(t, 1, got.Verified)
 		require.Positive(t, got.Gauges.Outbox)
+		require.True(t, got.Gauges.Counted)
 		stop()
 		pass(2 * time.Minute)
 		got = h.Health(context.Background())

@@ -40,6 +40,8 @@ func (o Orphans) Minus(other Orphans) Orphans {
 // Gauges are how things stand in the store, for all tenants. Ages are by the store's
 // own clock, 0 when there is nothing.
 type Gauges struct {
+	// Counted says that the store knows all of them; without it only Outbox counts.
+	Counted bool
 	// ExpiredLease is for how long the part that waits longest has been without a
 	// worker after its lease ended. More than a few sweeps: nobody sweeps.
 	ExpiredLease time.Duration
@@ -48,6 +50,9 @@ type Gauges struct {
 	// Outbox is the age of the oldest event that is not delivered; -1 when the store
 	// does not say.
 	Outbox time.Duration
+	// Jobs is how many exports are active, Ready how many parts wait for a worker, or for
+	// their time, and Leased how many are in work; each up to 10,000 and no further.
+	Jobs, Ready, Leased int
 }
 
 func (Sweep) operation()  {}

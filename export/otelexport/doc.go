@@ -31,6 +31,9 @@
 //	exportyard.lease.expired.age  gauge          s           how long the oldest expired lease has been over
 //	exportyard.export.pending.age gauge          s           age of the oldest export that nobody has planned
 //	exportyard.outbox.age         gauge          s           age of the oldest event that is not delivered
+//	exportyard.store.exports      gauge          {export}    active exports in the store, up to 10,000
+//	exportyard.store.parts.ready  gauge          {part}      parts that wait for a worker, or for their time, up to 10,000
+//	exportyard.store.parts.leased gauge          {part}      parts in work, on any host, up to 10,000
 //	exportyard.orphan.removed     counter        By          bytes that no manifest named, swept away
 //	exportyard.orphan.stuck       gauge          By          bytes that no manifest names, and that the last sweep could not remove
 //	exportyard.delivery.duration  histogram      s           attempts at messages; delivery.channel, outcome

@@ -22,7 +22,7 @@ type instruments struct {
 	sweepLast                           metric.Float64Gauge
 	expiredLease, pendingAge, outboxAge metric.Float64Gauge
 	orphanRemoved                       metric.Int64Counter
-	orphanStuck                         metric.Int64Gauge
+	jobs, ready, leased, orphanStuck    metric.Int64Gauge
 	deliveryDuration                    metric.Float64Histogram
 	givenUp                             metric.Int64Counter
 }
@@ -57,8 +57,11 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		expiredLease:  m.seconds("exportyard.lease.expired.age", "How long the oldest expired lease has been over"),
 		pendingAge:    m.seconds("exportyard.export.pending.age", "Age of the oldest export that nobody has planned"),
 		outboxAge:     m.seconds("exportyard.outbox.age", "Age of the oldest event that is not delivered"),
+		jobs:          m.number("exportyard.store.exports", "{export}", "Active exports in the store"),
+		ready:         m.number("exportyard.store.parts.ready", "{part}", "Parts in the store that wait"),
+		leased:        m.number("exportyard.store.parts.leased", "{part}", "Parts in the store that are in work, on any host"),
 		orphanRemoved: m.counter("exportyard.orphan.removed", "By", "Bytes that no manifest named, swept away"),
-		orphanStuck:   m.bytes("exportyard.orphan.stuck", "Bytes that no manifest names and that could not be removed"),
+		orphanStuck:   m.number("exportyard.orphan.stuck", "By", "Bytes that no manifest names and that could not be removed"),
 
 		deliveryDuration: m.histogram("exportyard.delivery.duration", shortBuckets, "Time in which a channel took a message or did not"),
 		givenUp:          m.counter("exportyard.delivery.given_up", "{message}", "Messages that a channel will never have"),
@@ -105,8 +108,8 @@ func (m *maker) seconds(name, what string) metric.Float64Gauge {
 	return g
 }
 
-func (m *maker) bytes(name, what string) metric.Int64Gauge {
-	g, err := m.meter.Int64Gauge(name, metric.WithUnit("By"), metric.WithDescription(what))
+func (m *maker) number(name, unit, what string) metric.Int64Gauge {
+	g, err := m.meter.Int64Gauge(name, metric.WithUnit(unit), metric.WithDescription(what))
 	m.check(err)
 	return g
 }

@@ -140,8 +140,13 @@ func (o *Observer) sweepEnded(ctx context.Context, e observe.SweepEnded) {
 	o.metrics.orphanRemoved.Add(ctx, e.Removed.Bytes)
 	o.metrics.orphanStuck.Record(ctx, e.Stuck.Bytes)
 	if g := e.Gauges; g != nil {
-		o.metrics.expiredLease.Record(ctx, g.ExpiredLease.Seconds())
-		o.metrics.pendingAge.Record(ctx, g.Pending.Seconds())
+		if g.Counted {
+			o.metrics.expiredLease.Record(ctx, g.ExpiredLease.Seconds())
+			o.metrics.pendingAge.Record(ctx, g.Pending.Seconds())
+			o.metrics.jobs.Record(ctx, int64(g.Jobs))
+			o.metrics.ready.Record(ctx, int64(g.Ready))
+			o.metrics.leased.Record(ctx, int64(g.Leased))
+		}
 		if g.Outbox >= 0 {
 			o.metrics.outboxAge.Record(ctx, g.Outbox.Seconds())
 		}

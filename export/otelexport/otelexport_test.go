@@ -124,15 +124,16 @@ func TestMetrics(t *testing.T) {
 		{"lease", []observe.Event{observe.LeaseLost{Job: job}}, map[string]float64{"lease.lost{} {lease}": 1}},
 		{"sweep", []observe.Event{observe.SweepEnded{
 			Duration: time.Second, Settled: 3, Removed: observe.Orphans{Objects: 1, Bytes: 11}, Stuck: observe.Orphans{Objects: 1, Bytes: 12},
-			Gauges: &observe.Gauges{ExpiredLease: 2 * time.Second, Pending: 3 * time.Second, Outbox: 4 * time.Second},
+			Gauges: &observe.Gauges{Counted: true, Jobs: 5, Ready: 6, Leased: 7, ExpiredLease: 2 * time.Second, Pending: 3 * time.Second, Outbox: 4 * time.Second},
 		}}, map[string]float64{
 			"sweep.duration{} s": 1, "sweep.settled{} {item}": 3, "sweep.failed{} {item}": 0, "sweep.last{} s": 1700000000.5,
 			"orphan.removed{} By": 11, "orphan.stuck{} By": 12,
 			"lease.expired.age{} s": 2, "export.pending.age{} s": 3, "outbox.age{} s": 4,
+			"store.exports{} {export}": 5, "store.parts.ready{} {part}": 6, "store.parts.leased{} {part}": 7,
 		}},
 		{"failed sweep", []observe.Event{observe.SweepEnded{Err: errors.New("down"), Failed: 2, Gauges: &observe.Gauges{Outbox: -1}}}, map[string]float64{
 			"sweep.duration{error.type=incomplete} s": 0, "sweep.settled{} {item}": 0, "sweep.failed{} {item}": 2,
-			"orphan.removed{} By": 0, "orphan.stuck{} By": 0, "lease.expired.age{} s": 0, "export.pending.age{} s": 0,
+			"orphan.removed{} By": 0, "orphan.stuck{} By": 0,
 		}},
 		{"delivery", []observe.Event{
 			observe.DeliveryEnded{Delivery: delivery, Outcome: observe.Waiting, Duration: time.Second}, observe.MessageGivenUp{Delivery: delivery},
@@ -271,7 +272,7 @@ func TestPageListsEveryMetric(t *testing.T) {
 	tel.Begin(t.Context(), part)
 	for _, e := range []observe.Event{
 		observe.JobRequested{}, observe.JobStarted{}, observe.JobEnded{}, observe.JobExpired{}, observe.Downloaded{}, observe.PartEnded{},
-		observe.LeaseLost{}, observe.SweepEnded{Gauges: &observe.Gauges{}}, observe.DeliveryEnded{}, observe.MessageGivenUp{},
+		observe.LeaseLost{}, observe.SweepEnded{Gauges: &observe.Gauges{Counted: true}}, observe.DeliveryEnded{}, observe.MessageGivenUp{},
 	} {
 		tel.Observe(t.Context(), e)
 	}

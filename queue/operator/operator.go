@@ -15,6 +15,11 @@
 // [queue.JobStore.List] may be forgotten while the list goes on. What is held stays. Each
 // step is one transaction of its own, may be repeated, and says in its entries who did it:
 // the entries of a tenant stay, also those of jobs that are forgotten.
+//
+// # To look after a store
+//
+// [Check] says whether a store answers and fits this code, [Store.Gauges] how much there is
+// to do in it and for how long that has waited.
 package operator
 
 import (

@@ -18,6 +18,7 @@ func everyOperation(t *testing.T, s *sqlstore.Store) {
 		_, _, err := s.ActiveJobs(t.Context(), q)
 		require.NoError(t, err)
 	}
+	require.NoError(t, s.Check(t.Context()))
 	_, err := s.Gauges(t.Context(), 10)
 	require.NoError(t, err)
 	ended(t, s)
@@ -26,6 +27,35 @@ func everyOperation(t *testing.T, s *sqlstore.Store) {
 	require.NoError(t, err)
 	_, err = s.Requeue(t.Context(), operator.Requeue{Tenant: "acme", Job: "again"}, entriesOf("again"))
 	require.NoError(t, err)
+}
+
+// A store that is open notices that its tables were changed by newer code, or put back
+// to older ones, or removed.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, p place) {
+		db := p.db(t)
+		s, err := sqlstore.Open(t.Context(), db, p.Dialect, nil)
+		require.NoError(t, err)
+		for _, step := range []struct {
+			sql, want string
+		}{
+			{sql: "select 1"},
+			{sql: "insert into exportyard_schema (version) values (999)", want: "made by newer code"},
+			{sql: "delete from exportyard_schema where version > 1", want: "migrate first"},
+			{sql: "drop table exportyard_schema", want: "there are no tables"},
+		} {
+			_, err := db.ExecContext(t.Context(), step.sql)
+			require.NoError(t, err)
+			err = s.Check(t.Context())
+			if step.want == "" {
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorContains(t, err, step.want)
+			require.ErrorIs(t, err, operator.ErrUnfit)
+		}
+	})
 }
 
 // usesByOperators are calls whose plans are looked at with much history.

@@ -15,7 +15,10 @@ import (
 	"github.com/exportyard/exportyard/queue/sqlstore/internal/txn"
 )
 
-var _ operator.Store = (*Store)(nil)
+var (
+	_ operator.Store   = (*Store)(nil)
+	_ operator.Checker = (*Store)(nil)
+)
 
 // A Store is a store as an operator sees it.
 type Store struct {
@@ -103,6 +106,15 @@ func scan(tx *table.Tx) func(txn.Scanner) (row, error) {
 		r.Job.Job, r.Waits, r.ord = j.Job, j.Ready, j.Ord
 		return r, err
 	}
+}
+
+// Check returns an error that wraps [operator.ErrUnfit] when the tables are of another
+// version than this code needs.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.db.Check(ctx); err != nil {
+		return fmt.Errorf("sqlstore: check: %w", err)
+	}
+	return nil
 }
 
 // Gauges returns how the store is. Each of its questions is answered by an index, in its

@@ -47,15 +47,14 @@ func (d *Database) Open(ctx context.Context, omit bool) error {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	err := d.checkTables(ctx)
-	if err != nil {
+	if err := d.Check(ctx); err != nil {
 		return fmt.Errorf("check the tables that Migrate makes: %w", err)
 	}
 	return nil
 }
 
-// checkTables reports tables that this code does not know how to use.
-func (d *Database) checkTables(ctx context.Context) error {
+// Check reports tables of another version than this code needs.
+func (d *Database) Check(ctx context.Context) error {
 	if d.dialect.isMade != "" {
 		var tables int
 		if err := d.db.QueryRowContext(ctx, d.dialect.isMade).Scan(&tables); err != nil {

@@ -3,8 +3,9 @@ package txn
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
+
+	"github.com/exportyard/exportyard/queue/operator"
 )
 
 //go:embed migrations/*.sql
@@ -65,7 +66,7 @@ func (tx *Tx) migrate(ctx context.Context) error {
 	return nil
 }
 
-var errNoTables = errors.New("there are no tables: call Migrate, or run the SQL that Migrations gives")
+var errNoTables = fmt.Errorf("there are no tables: call Migrate, or run the SQL that Migrations gives: %w", operator.ErrUnfit)
 
 // checkVersion reports tables of another version than this code's.
 func (tx *Tx) checkVersion(ctx context.Context, want int) error {
@@ -77,7 +78,7 @@ func (tx *Tx) checkVersion(ctx context.Context, want int) error {
 		return err
 	}
 	if have < want {
-		return fmt.Errorf("the tables are of version %d, this code needs %d: migrate first, by Migrate or with the SQL that Migrations gives", have, want)
+		return fmt.Errorf("the tables are of version %d, this code needs %d: migrate first, by Migrate or with the SQL that Migrations gives: %w", have, want, operator.ErrUnfit)
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func (tx *Tx) version(ctx context.Context, known int) (int, error) {
 		return 0, fmt.Errorf("read the version of the tables: %w", err)
 	}
 	if have > known {
-		return 0, fmt.Errorf("the tables are of version %d, this code knows %d: they were made by newer code, start that", have, known)
+		return 0, fmt.Errorf("the tables are of version %d, this code knows %d: they were made by newer code, start that: %w", have, known, operator.ErrUnfit)
 	}
 	return have, nil
 }
