@@ -60,11 +60,13 @@ func (tx *Tx) ScanJob(row txn.Scanner) (Job, error) { return tx.ScanJobAnd(row) 
 // ScanJobAnd scans JobColumns, and more columns behind them.
 func (tx *Tx) ScanJobAnd(row txn.Scanner, more ...any) (Job, error) {
 	var j Job
-	err := row.Scan(append([]any{&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
+	err := row.Scan(append([]any{
+		&j.Ord, &j.Seq, &j.ID, &j.Tenant, &j.Kind, &j.Slot, &j.Actor, &j.IdempotencyKey, &j.Fingerprint, &j.RetryOf,
 		&j.Request.Version, &j.Request.Data, &j.State, &j.Reason.Version, &j.Reason.Data, &j.Result.Version, &j.Result.Data,
 		&j.Parts, &j.PartsSealed, &j.RowsPlanned, &j.SealedRows, &j.SealedBytes, &j.Crashes, &j.Held, &j.Cleanings, &j.Version,
 		txn.ScanTime(&j.CreatedAt), txn.ScanTime(&j.StartedAt), txn.ScanTime(&j.FinishedAt), txn.ScanTime(&j.DeadlineAt), txn.ScanTime(&j.ExpiresAt), txn.ScanTime(&j.NoticeAt), txn.ScanTime(&j.CleanAt), &j.Ready,
-		&j.LeasedRows, &j.LeasedBytes}, more...)...)
+		&j.LeasedRows, &j.LeasedBytes,
+	}, more...)...)
 	j.Now = tx.Now
 	j.Job = j.Progress()
 	return j, err
