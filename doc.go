@@ -29,7 +29,9 @@
 // and proves it years later without the engine, and
 // [github.com/exportyard/exportyard/export/notify] takes the events of its outbox to
 // webhooks, to people's inboxes and, by mailnotify, a module of its own, to their
-// mailboxes.
+// mailboxes. [github.com/exportyard/exportyard/export/auditsource] makes a dataset of
+// its audit log, which [github.com/exportyard/exportyard/queue/chain] keeps from being
+// altered unseen.
 //
 // # The way of an export
 //

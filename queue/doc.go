@@ -62,6 +62,8 @@
 //
 // A store whose database the host uses too may be a [TxCreator]: a request is then part of
 // the host's own transaction. A store that can give its entries back is an [EntryReader].
+// How it makes the audit log one that cannot be altered unseen is in the package
+// queue/chain, and how it hands the log on to one of the host's, in queue/feed.
 // What an operator may ask over all tenants is in the package queue/operator.
 //
 // # Testing

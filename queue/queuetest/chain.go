@@ -31,7 +31,7 @@ var chainRules = []rule{
 			_, _, err := orders.CreateSchedule(s.ctx, queue.Schedule{ID: "nightly", Tenant: tenant}, []queue.Entry{next("")})
 			s.noError(err, "create a schedule")
 		}
-		for i, e := range s.chained(tenant, 0, 100).Entries {
+		for i, e := range s.chained(0, 100).Entries {
 			linked = append(linked, e.ID)
 			equal(s, e.Link.Number, int64(i+1), "the number of a link")
 		}
@@ -46,7 +46,7 @@ var chainRules = []rule{
 		plain, err := s.Entries.Entries(s.ctx, tenant, queue.Audit, 0, 10)
 		s.noError(err, "entries")
 		var linked []queue.Entry
-		for _, e := range s.chained(tenant, 0, 10).Entries {
+		for _, e := range s.chained(0, 10).Entries {
 			linked = append(linked, e.Entry)
 		}
 		equal(s, linked, plain, "the chain's entries")
@@ -87,7 +87,7 @@ var chainRules = []rule{
 		}
 		after, number := int64(0), int64(0)
 		for _, want := range []int{2, 2, 1, 0} {
-			page := s.chained(tenant, after, 2)
+			page := s.chained(after, 2)
 			equal(s, len(page.Entries), want, "the size of a page")
 			equal(s, page.Head.Number, int64(5), "the number of the head")
 			for _, e := range page.Entries {
@@ -97,7 +97,7 @@ var chainRules = []rule{
 			}
 		}
 		s.append(tenant)
-		equal(s, s.chained(tenant, after, 2).Head.Number, int64(6), "the number of the head")
+		equal(s, s.chained(after, 2).Head.Number, int64(6), "the number of the head")
 	}},
 	{"R41_ChainDoesNotFork", "many who append to a log at the same time make one chain", func(s *site) {
 		const writers, each = 100, 3
@@ -167,7 +167,7 @@ func (s *site) append(tenant string) {
 	s.noError(err, "update")
 }
 
-func (s *site) chained(tenant string, after int64, limit int) chain.Page {
+func (s *site) chained(after int64, limit int) chain.Page {
 	s.Helper()
 	page, err := as[chain.Store](s).AuditChain(s.ctx, tenant, after, limit)
 	s.noError(err, "audit chain")
