@@ -144,7 +144,7 @@ type Gauges struct {
 	// PendingAge is the age of the oldest pending job; 0 when there is none. When it
 	// grows nobody works.
 	PendingAge time.Duration
-	// Active is how many jobs are active, Ready and Leased how many parts are; of each
-	// active job that is not worked on the seal is one of the ready ones.
+	// Active is how many jobs are active, Ready and Leased how many parts are. The ready
+	// ones are also those that wait for their time, and the seals that wait for the others.
 	Active, Ready, Leased int
 }
