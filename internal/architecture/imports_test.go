@@ -78,7 +78,7 @@ var rooms = []room{
 	{at: "queue/operator", own: []string{"queue"}},
 	{at: "queue/queuetest", own: []string{"queue", "queue/chain", "queue/feed", "queue/operator"}},
 	{at: "queue/sqlstore", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/feed", "queue/operator"}, tests: []string{sqlite, pgx}},
-	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}},
+	{at: "queue/riverqueue", own: []string{"queue"}, outside: []string{pgx, river, river + "/riverdriver/riverpgxv5"}, tests: []string{sqlite}},
 	{at: "queue/*", own: []string{"queue", "queue/cursor", "queue/chain", "queue/fair", "queue/feed", "queue/operator"}},
 
 	{at: "export", own: append([]string{"internal/*", "export/manifest", "export/observe", "queue/chain", "queue/feed", "queue/operator"}, contracts...), outside: []string{xsync}},

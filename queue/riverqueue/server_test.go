@@ -57,7 +57,7 @@ func program(name string) string {
 	return ""
 }
 
-func startServer() (*server, error) {
+func startServer(settings ...string) (*server, error) {
 	dir, err := os.MkdirTemp("", "exportyard-river-")
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func startServer() (*server, error) {
 		}
 	}
 	if err == nil {
-		err = s.start()
+		err = s.start(settings...)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.remove())
@@ -84,10 +84,14 @@ func startServer() (*server, error) {
 }
 
 // start returns when the server accepts connections.
-func (s *server) start() error {
-	s.cmd = asServer(s.dir, program("postgres"), "-D", filepath.Join(s.dir, "data"), "-k", s.dir,
-		"-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-		"-c", "shared_buffers=32MB", "-c", "max_connections=400")
+func (s *server) start(settings ...string) error {
+	args := []string{"-D", filepath.Join(s.dir, "data"), "-k", s.dir}
+	for _, setting := range append([]string{
+		"listen_addresses=", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=400",
+	}, settings...) {
+		args = append(args, "-c", setting)
+	}
+	s.cmd = asServer(s.dir, program("postgres"), args...)
 	s.done = make(chan struct{})
 	output, writer := io.Pipe()
 	s.cmd.Stdout, s.cmd.Stderr = writer, writer
@@ -127,17 +131,29 @@ func (s *server) remove() error { return os.RemoveAll(s.dir) }
 
 // shared is the server of all tests, and databases counts theirs.
 var (
-	shared    = sync.OnceValues(func() (*server, error) { started.Store(true); return startServer() })
-	started   atomic.Bool
+	shared    = sync.OnceValues(func() (*server, error) { return keep() })
 	databases atomic.Int64
 )
 
-// stopShared ends the server, if a test started it.
-func stopShared() {
-	if !started.Load() {
-		return
+// kept are the servers that end with the tests.
+var kept struct {
+	sync.Mutex
+	servers []*server
+}
+
+// keep starts a server that ends with the tests.
+func keep(settings ...string) (*server, error) {
+	s, err := startServer(settings...)
+	if err == nil {
+		kept.Lock()
+		defer kept.Unlock()
+		kept.servers = append(kept.servers, s)
 	}
-	if s, err := shared(); err == nil {
+	return s, err
+}
+
+func stopKept() {
+	for _, s := range kept.servers {
 		s.crash()
 		_ = s.remove()
 	}

@@ -55,7 +55,7 @@ func TestMain(m *testing.M) {
 		_ = f.Value.Set("8")
 	}
 	code := m.Run()
-	stopShared()
+	stopKept()
 	if code == 0 {
 		if err := goleak.Find(goleak.IgnoreAnyFunction("database/sql.(*DB).connectionOpener")); err != nil {
 			fmt.Println(err)
