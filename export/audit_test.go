@@ -149,6 +149,28 @@ func auditedOperations() map[string][]audited {
 		}, want: []string{
 			"schedule.created ann", "schedule.paused bob", "export.requested cem", "export.refused cem", "schedule.resumed bob", "schedule.edited bob", "schedule.removed bob",
 		}}},
+		"Operator": {
+			{name: "held, released, requeued, failed", before: requested, do: func(t *testing.T, h *house, j *export.Job) {
+				o := h.Operator()
+				_, err := o.Hold(t.Context(), "acme", j.ID, "bob", "a case")
+				require.NoError(t, err)
+				_, err = o.Release(t.Context(), "acme", j.ID, "cem", "closed")
+				require.NoError(t, err)
+				_, err = o.Requeue(t.Context(), "acme", j.ID, 0, "bob")
+				require.NoError(t, err)
+				_, err = o.Fail(t.Context(), "acme", j.ID, "bob", "enough")
+				require.NoError(t, err)
+				_, err = o.Fail(t.Context(), "acme", j.ID, "bob", "enough")
+				require.Error(t, err)
+			}, want: []string{"export.held bob", "export.released cem", "export.requeued bob", "export.failed bob"}},
+			{name: "purged", before: requested, do: func(t *testing.T, h *house, _ *export.Job) {
+				for range 2 {
+					_, err := h.Operator().PurgeTenant(t.Context(), "acme", "bob")
+					require.NoError(t, err)
+					h.clock.Advance(2 * time.Hour)
+				}
+			}, want: []string{"export.canceled bob", "tenant.purged bob", "export.forgotten bob", "tenant.purged bob"}},
+		},
 		"Sweep": {
 			{name: "expired", before: ended, do: func(t *testing.T, h *house, _ *export.Job) {
 				h.clock.Advance(8 * 24 * time.Hour)

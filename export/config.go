@@ -52,6 +52,10 @@ type Config struct {
 	// Keep is how long the files of an export stay at a destination that is
 	// not the tenant's own. Default: 7 days. Negative: until deleted.
 	Keep time.Duration
+	// ExpiryNotice is how long before its files expire the event export.expiring tells
+	// who asked for an export; one that is kept no longer than this has none. Default:
+	// 24 hours. Negative: nobody is told.
+	ExpiryNotice time.Duration
 	// MaxAge is how long a job may be active before it fails. Default: 48 hours.
 	MaxAge time.Duration
 
@@ -183,6 +187,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Keep == 0 {
 		c.Keep = 7 * 24 * time.Hour
+	}
+	if c.ExpiryNotice == 0 {
+		c.ExpiryNotice = 24 * time.Hour
 	}
 	c.MaxAge = or(c.MaxAge, 48*time.Hour)
 	c.Parts = or(c.Parts, 2)

@@ -55,6 +55,12 @@
 // [Schedules.Retention] tells beforehand. When the store's clock leaps ahead by more
 // than 40 days nothing expires until it is right.
 //
+// # Operators
+//
+// [Engine.Operator] is the one door across tenants. It shows what is active and what may
+// be stuck, puts parts back to work, fails exports, holds them, and purges a tenant that
+// leaves. Of an export on hold nothing expires, is pruned, deleted or purged.
+//
 // # Time
 //
 // Leases, deadlines and expiry go by the store's clock, so that hosts need not

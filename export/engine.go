@@ -15,6 +15,7 @@ import (
 	"github.com/exportyard/exportyard/internal/clock"
 	"github.com/exportyard/exportyard/internal/instant"
 	"github.com/exportyard/exportyard/internal/plan"
+	"github.com/exportyard/exportyard/internal/probe"
 	"github.com/exportyard/exportyard/internal/worker"
 	"github.com/exportyard/exportyard/queue"
 )
@@ -27,8 +28,8 @@ type Engine struct {
 	worker   *worker.Worker
 	instants *instant.Keeper
 	sweepNow chan struct{}
-	probing  singleflight.Group
 	asking   singleflight.Group
+	prover   *probe.Prover
 
 	schedules *Schedules
 	clock     *clock.Guard
@@ -36,7 +37,6 @@ type Engine struct {
 
 	mu     sync.Mutex
 	plans  map[string]*cachedPlan
-	probed map[string]probed
 	watch  watch
 	health checked
 }
@@ -59,7 +59,7 @@ func New(config Config) (*Engine, error) {
 		instants: instant.New(config.Source, config.RequireSnapshot),
 		sweepNow: make(chan struct{}, 1),
 		plans:    make(map[string]*cachedPlan),
-		probed:   make(map[string]probed),
+		prover:   probe.New(probe.Config{Keys: config.Keys, Every: config.ProbeEvery, Now: config.Now, NewID: config.NewID}),
 	}
 	e.worker = worker.New(worker.Config{
 		Store: config.Store, Dispatcher: config.Dispatcher, Logger: config.Logger, Name: config.NewID(),
@@ -225,6 +225,8 @@ func (e *Engine) Delete(ctx context.Context, tenant, id, actor string) error {
 		return &Error{Code: CodeNotReady, Job: id, Message: "the export is still active", Hint: "cancel it instead"}
 	case j.State != queue.Completed:
 		return &Error{Code: CodeAlreadyFinished, Job: id, Message: "the export has no files"}
+	case j.Held:
+		return &Error{Code: CodeHeld, Job: id, Message: "the export is on hold", Hint: "ask the operator to release it"}
 	}
 	// Links are refused first, then the files go, then the row says so.
 	j, err = e.config.Store.Update(ctx, queue.Update{Tenant: tenant, Job: id, Event: queue.Retire},

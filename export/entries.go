@@ -18,6 +18,12 @@ const (
 	eventDownloaded = "export.downloaded"
 	eventDeleted    = "export.deleted"
 	eventExpired    = "export.expired"
+	eventExpiring   = "export.expiring"
+	eventHeld       = "export.held"
+	eventReleased   = "export.released"
+	eventRequeued   = "export.requeued"
+	eventForgotten  = "export.forgotten"
+	eventPurged     = "tenant.purged"
 	eventPruned     = "export.pruned" // by a schedule's retention; the files go next
 
 	eventScheduleCreated = "schedule.created"

@@ -11,6 +11,7 @@ import (
 	"github.com/exportyard/exportyard/internal/pipeline"
 	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/internal/redact"
+	"github.com/exportyard/exportyard/internal/seal"
 	"github.com/exportyard/exportyard/internal/segment"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -29,6 +30,7 @@ const (
 	CodeNotReady              Code = "not_ready"              // not completed yet
 	CodeAlreadyFinished       Code = "already_finished"       // it has ended: nothing to cancel
 	CodeExpired               Code = "expired"                // the files are gone
+	CodeHeld                  Code = "held"                   // it is on hold: nothing of it may go
 	CodeDestinationUnverified Code = "destination_unverified" // the destination failed its probe
 	CodeUnavailable           Code = "unavailable"            // the job store or the source's catalog did not answer
 	CodeStale                 Code = "stale"                  // somebody else changed it meanwhile
@@ -47,6 +49,7 @@ const (
 	CodeLimitDuration          Code = "limit_duration"
 	CodeWorkerLost             Code = "worker_lost"
 	CodeCanceled               Code = "canceled"
+	CodeStopped                Code = "stopped" // by an operator
 	CodeInternal               Code = "internal"
 )
 
@@ -256,6 +259,7 @@ func lacking(err error) *Error {
 		damaged *manifest.Error
 		short   *segment.CountError
 		large   *plan.TooLargeError
+		sums    *seal.TotalError
 	)
 	switch {
 	case errors.As(err, &damaged):
@@ -272,6 +276,8 @@ func lacking(err error) *Error {
 			Code: CodeVerificationFailed, Retryable: true, Message: short.Error(),
 			Hint: "the source or its driver stops early; run it again, and look there if it stays",
 		}
+	case errors.As(err, &sums):
+		return &Error{Code: CodeVerificationFailed, Message: sums.Message, Hint: sums.Hint}
 	case errors.As(err, &large):
 		e := &Error{Code: CodeRangeTooLarge, Message: large.Message, Hint: "choose fewer datasets, a longer interval or a shorter range"}
 		if !large.Fits.IsZero() {

@@ -206,15 +206,7 @@ func (e *Engine) look(h *Health) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	h.Running, h.SweptAt = !e.watch.runs.IsZero(), e.watch.swept
-	for _, p := range e.probed {
-		switch age := h.At.Sub(p.at); {
-		case age < 0 || age >= e.config.ProbeEvery:
-		case p.ok:
-			h.Verified++
-		default:
-			h.Unverified++
-		}
-	}
+	h.Verified, h.Unverified = e.prover.Tried()
 	return e.watch.runs
 }
 

@@ -57,6 +57,8 @@ type Job struct {
 	FinishedAt time.Time
 	// ExpiresAt is from when on no file is handed out; zero for never.
 	ExpiresAt time.Time
+	// Held says that nothing of it may go, whatever its clocks say, see [Operator.Hold].
+	Held bool
 	// Version grows with every change.
 	Version int64
 }
@@ -78,7 +80,7 @@ func (e *Engine) job(j queue.Job) (*Job, error) {
 		Progress: Progress{
 			Parts: j.Parts, PartsSealed: j.PartsSealed, Rows: j.Rows, Bytes: j.Bytes, RowsPlanned: j.RowsPlanned,
 		},
-		CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, FinishedAt: j.FinishedAt, ExpiresAt: j.ExpiresAt, Version: j.Version,
+		CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, FinishedAt: j.FinishedAt, ExpiresAt: j.ExpiresAt, Held: j.Held, Version: j.Version,
 	}
 	var t taken
 	if err := decodePayload(j.Request, &t); err != nil {

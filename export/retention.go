@@ -59,7 +59,7 @@ func (s *Schedules) archive(tenant string) func(ctx context.Context, job string)
 		if err != nil && !errors.Is(err, queue.ErrNotFound) {
 			return scheduler.Archive{}, err
 		}
-		return scheduler.Archive{Job: j, Verified: j.State == Completed && !late(j)}, nil
+		return scheduler.Archive{Job: j, Verified: j.State == Completed && !late(j), Held: j.Held}, nil
 	}
 }
 
@@ -124,6 +124,26 @@ func (e *Engine) believed(ctx context.Context, now time.Time) error {
 		e.leapt(ctx, "", ahead)
 	}
 	return errLeap
+}
+
+// notice tells, once, that the files of an export will expire; when they have, it is
+// too late for that.
+func (e *Engine) notice(ctx context.Context, j queue.Job) error {
+	if err := e.believed(ctx, j.Now); err != nil {
+		return err
+	}
+	var entries []queue.Entry
+	if !late(j) {
+		data, err := encodePayload(struct {
+			ExpiresAt time.Time `json:"expires_at"`
+		}{j.ExpiresAt})
+		if err != nil {
+			return err
+		}
+		entries = append(entries, e.entry(queue.Outbox, j.Tenant, j.ID, eventExpiring, j.Actor, data))
+	}
+	_, err := e.config.Store.Update(ctx, queue.Update{Tenant: j.Tenant, Job: j.ID, Event: queue.Notice}, entries)
+	return err
 }
 
 // keepOf returns how long the files of a job stay; 0 for ever. For runs of a schedule

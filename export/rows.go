@@ -13,8 +13,6 @@ import (
 // A task is a part in hand, with what all parts of its job share.
 type task struct {
 	*segment.Maker
-	engine  *Engine
-	held    *worker.Held
 	request Request
 	dest    Destination
 }
@@ -33,7 +31,7 @@ func (e *Engine) task(ctx context.Context, h *worker.Held) (*task, error) {
 	if m.Format, m.Codec, err = encoding(f, req.Compression); err != nil {
 		return nil, err
 	}
-	t := &task{Maker: m, engine: e, held: h, request: req}
+	t := &task{Maker: m, request: req}
 	t.dest, err = e.destination(ctx, h.Job, req)
 	m.Sink = t.dest.Sink
 	return t, err

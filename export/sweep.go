@@ -122,6 +122,8 @@ func (e *Engine) settle(ctx context.Context, d queue.Due, done *observe.SweepEnd
 		if err = e.believed(ctx, d.Job.Now); err == nil {
 			err = e.expire(ctx, d.Job)
 		}
+	case queue.DueNotice:
+		err = e.notice(ctx, d.Job)
 	case queue.DueCleaning:
 		err = e.clean(ctx, d.Job, done)
 	}

@@ -112,6 +112,7 @@ var rooms = []room{
 	},
 	{at: "internal/cron", own: []string{"internal/calendar"}, outside: []string{gocron}},
 	{at: "internal/plan", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
+	{at: "internal/seal", own: append([]string{"internal/*", "export/manifest"}, contracts...), outside: []string{xsync}},
 	{at: "internal/selection", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
 	{at: "internal/segment", own: append([]string{"internal/*", "export/manifest"}, contracts...), outside: []string{xsync}},
 	{at: "internal/relay", own: []string{"internal/backoff", "queue", "queue/feed"}},

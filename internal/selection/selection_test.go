@@ -18,8 +18,11 @@ func catalog() []source.Dataset {
 		{
 			Name: "runs", Area: "chat", Tenant: "org", Time: "at", Key: []string{"id"},
 			Schema: source.Schema{
-				{Name: "id", Kind: source.Int64}, org, {Name: "at", Kind: source.Timestamp},
-				{Name: "token", Kind: source.String, Sensitivity: source.Secret}, {Name: "note", Kind: source.String, OffByDefault: true},
+				{Name: "id", Kind: source.Int64},
+				org,
+				{Name: "at", Kind: source.Timestamp},
+				{Name: "token", Kind: source.String, Sensitivity: source.Secret},
+				{Name: "note", Kind: source.String, OffByDefault: true},
 			},
 		},
 		{Name: "plans", Area: "billing", Unguarded: true, Schema: source.Schema{{Name: "name", Kind: source.String}}},
@@ -57,7 +60,10 @@ func TestPick_AllProblems(t *testing.T) {
 	t.Parallel()
 	_, wrong := selection.Wish{Tenant: "acme", Bounded: true, Datasets: []selection.Dataset{
 		{Name: "runs", Columns: []string{"token", "id", "id", "none"}, Filters: []source.Filter{{Column: "id", In: []string{"x"}}, {Column: "note"}}},
-		{Name: "runs"}, {Name: "ghosts"}, {Name: "none"}, {Name: "plans"},
+		{Name: "runs"},
+		{Name: "ghosts"},
+		{Name: "none"},
+		{Name: "plans"},
 	}}.Pick(catalog())
 	var got []string
 	for _, p := range wrong {
