@@ -20,16 +20,17 @@ import (
 // keysOf makes keys of these ids, the newest first.
 func keysOf(t testing.TB, newest string, older ...string) *chain.Keys {
 	t.Helper()
-	key := func(id string) chain.Key {
-		return chain.Key{ID: id, Secret: bytes.Repeat([]byte(id), chain.MinSecret)}
-	}
 	var list []chain.Key
 	for _, id := range older {
-		list = append(list, key(id))
+		list = append(list, keyOf(id))
 	}
-	keys, err := chain.NewKeys(key(newest), list...)
+	keys, err := chain.NewKeys(keyOf(newest), list...)
 	require.NoError(t, err)
 	return keys
+}
+
+func keyOf(id string) chain.Key {
+	return chain.Key{ID: id, Secret: bytes.Repeat([]byte(id), chain.MinSecret)}
 }
 
 // auditOf is one audit entry, as a change has it.

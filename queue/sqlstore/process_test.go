@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/exportyard/exportyard/queue"
+	"github.com/exportyard/exportyard/queue/chain"
 	"github.com/exportyard/exportyard/queue/sqlstore"
 )
 
@@ -68,7 +69,11 @@ func runChild(told string) error {
 	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil { // wait for the start
 		return err
 	}
-	store, err := sqlstore.Open(context.Background(), db, t.Place.Dialect, nil)
+	keys, err := chain.NewKeys(keyOf("a"))
+	if err != nil {
+		return err
+	}
+	store, err := sqlstore.Open(context.Background(), db, t.Place.Dialect, &sqlstore.Options{AuditKeys: keys})
 	if err != nil {
 		return err
 	}
@@ -229,7 +234,7 @@ func workOnce(ctx context.Context, store *sqlstore.Store, id string, say func(..
 }
 
 // Processes are killed in the middle of a storm of writes. The file stays whole, all
-// that was answered is there, and nothing is half there.
+// that was answered is there, nothing is half there, and the audit log is one chain.
 func TestKilledProcessesLeaveNothingHalf(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, p place) {
@@ -262,7 +267,7 @@ func TestKilledProcessesLeaveNothingHalf(t *testing.T) {
 			}
 		}
 		db := p.db(t)
-		_, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{Exclusive: true})
+		store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{Exclusive: true, AuditKeys: keysOf(t, "a")})
 		require.NoError(t, err)
 		if p.Dialect == sqlstore.SQLite {
 			var whole string
@@ -270,6 +275,9 @@ func TestKilledProcessesLeaveNothingHalf(t *testing.T) {
 			require.Equal(t, "ok", whole)
 		}
 		wholeness(t, db)
+		head, err := store.VerifyAudit(t.Context(), "acme")
+		require.NoError(t, err)
+		require.Len(t, list(t, db, "select id from exportyard_entry where kind = 'audit'"), int(head.Number))
 		created, sealed := list(t, db, "select id from exportyard_job"), list(t, db, "select id from exportyard_entry where type = 'sealed'")
 		for line := range answered {
 			what, id, _ := strings.Cut(line, " ")
