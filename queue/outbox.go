@@ -115,7 +115,8 @@ type InboxStore interface {
 	CountUnread(ctx context.Context, q InboxQuery) (int, error)
 
 	// MarkRead notes the store's time at the unread events that the mark selects,
-	// and returns how many they were.
+	// and returns how many they were. It may do so in steps, in order of their numbers:
+	// after an error some may be marked, and marking again does the rest.
 	MarkRead(ctx context.Context, m ReadMark) (int, error)
 }
 

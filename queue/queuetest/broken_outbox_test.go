@@ -171,6 +171,12 @@ var outboxMutants = []struct {
 			return len(events), err
 		}
 	}},
+	{"marks a page", []string{"InboxReadOfMany"}, func(b *brokenOutbox) {
+		b.mark = func(ctx context.Context, m queue.ReadMark) (int, error) {
+			m.UpTo = min(m.UpTo, 500)
+			return b.Store.MarkRead(ctx, m)
+		}
+	}},
 	{"anyone marks", []string{"InboxReadByOthers"}, func(b *brokenOutbox) {
 		b.mark = func(ctx context.Context, m queue.ReadMark) (int, error) {
 			m.Actor = ""

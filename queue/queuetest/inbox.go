@@ -107,6 +107,20 @@ var inboxRules = []rule{
 		s.wantInbox(queue.InboxQuery{Tenant: tenant, Unread: true}, third)
 		s.wantInbox(queue.InboxQuery{Tenant: tenant}, third, second, first)
 	}},
+	{"InboxReadOfMany", "any number of events is marked at once, and each is counted", func(s *site) {
+		const many = 600
+		for range many / 50 {
+			entries := make([]queue.Entry, 50)
+			for i := range entries {
+				entries[i] = queue.Entry{ID: s.id("event"), Kind: queue.Outbox, Tenant: tenant, Type: "t", Actor: "ann"}
+			}
+			_, err := s.Store.Update(s.ctx, queue.Update{}, entries)
+			s.noError(err, "append events")
+		}
+		later := s.event("t")
+		equal(s, s.markRead(queue.ReadMark{Tenant: tenant, Actor: "ann", UpTo: later.Seq - 1, IDs: []string{later.ID}}), many+1, "how many were marked")
+		equal(s, s.unread(queue.InboxQuery{Tenant: tenant}), 0, "how many are unread")
+	}},
 	{"InboxReadByOthers", "nobody marks another tenant's events, or those of another actor than is named", func(s *site) {
 		e := s.event("t")
 		for _, m := range []queue.ReadMark{{Tenant: "globex"}, {Tenant: tenant, Actor: "bob"}} {

@@ -262,6 +262,11 @@ var usesOfHistory = []use{
 		require.Equal(t, 1, n)
 		return err
 	}},
+	{"mark all read", func(t *testing.T, s *sqlstore.Store) error {
+		n, err := s.MarkRead(t.Context(), queue.ReadMark{Tenant: "t0", Actor: "ann", UpTo: 6_000})
+		require.Greater(t, n, 600)
+		return err
+	}},
 }
 
 // reading looks at an inbox and counts what is unread in it.

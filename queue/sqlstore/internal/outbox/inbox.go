@@ -109,39 +109,68 @@ func scanSeq(row txn.Scanner) (seq int64, err error) {
 	return seq, err
 }
 
+// markPage is how many events are marked in one transaction: an inbox may have any
+// number, and writers wait for each other.
+const markPage = 250
+
 // MarkRead notes that events were read.
 func (s *Store) MarkRead(ctx context.Context, m queue.ReadMark) (marked int, err error) {
-	err = s.db.Write(ctx, func(tx *txn.Tx) error {
-		marked = 0
-		if m.UpTo > 0 {
-			n, err := mark(ctx, tx, m, "seq <= ", m.UpTo)
-			if err != nil {
+	for after := int64(0); ; {
+		n, end := 0, int64(0)
+		err = s.db.Write(ctx, func(tx *txn.Tx) error {
+			if n, end, err = markFrom(ctx, tx, m, after); err != nil || end < m.UpTo {
 				return err
 			}
-			marked += n
-		}
-		// One statement for each, since a database limits how many values one has.
-		for _, id := range m.IDs {
-			n, err := mark(ctx, tx, m, "id = ", id)
-			if err != nil {
-				return err
+			// One statement for each, since a database limits how many values one has.
+			for _, id := range m.IDs {
+				one, err := mark(ctx, tx, m, func(w *where) { w.WriteString(" and id = " + w.bind(id)) })
+				if err != nil {
+					return err
+				}
+				n += one
 			}
-			marked += n
+			return nil
+		})
+		if err != nil {
+			return 0, fmt.Errorf("sqlstore: mark read: %w", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("sqlstore: mark read: %w", err)
+		if marked += n; end >= m.UpTo {
+			return marked, nil
+		}
+		after = end
 	}
-	return marked, nil
+}
+
+// markFrom marks a page of the events after a number, and returns how far it came.
+func markFrom(ctx context.Context, tx *txn.Tx, m queue.ReadMark, after int64) (marked int, end int64, err error) {
+	if m.UpTo <= after {
+		return 0, after, nil
+	}
+	var w where
+	w.of(m.Tenant, m.Actor)
+	w.WriteString(" and read_at is null and seq > " + w.bind(after) + " and seq <= " + w.bind(m.UpTo) + " order by seq limit " + w.bind(markPage))
+	page, err := txn.Collect(ctx, tx, scanSeq, "select seq from exportyard_entry "+w.String(), w.args...)
+	if err != nil || len(page) == 0 {
+		return 0, m.UpTo, err
+	}
+	end = m.UpTo
+	if len(page) == markPage {
+		end = page[len(page)-1]
+	}
+	marked, err = mark(ctx, tx, m, func(w *where) {
+		w.WriteString(" and seq > " + w.bind(after) + " and seq <= " + w.bind(end))
+	})
+	return marked, end, err
 }
 
 // mark notes that the unread ones of the events for which the condition holds were read.
-func mark(ctx context.Context, tx *txn.Tx, m queue.ReadMark, condition string, value any) (int, error) {
+func mark(ctx context.Context, tx *txn.Tx, m queue.ReadMark, condition func(*where)) (int, error) {
 	var w where
 	w.WriteString("update exportyard_entry set read_at = " + w.bind(tx.Now.UnixMicro()) + " ")
 	w.of(m.Tenant, m.Actor)
-	w.WriteString(" and read_at is null and " + condition + w.bind(value) + " returning seq")
+	w.WriteString(" and read_at is null")
+	condition(&w)
+	w.WriteString(" returning seq")
 	marked, err := txn.Collect(ctx, tx, scanSeq, w.String(), w.args...)
 	return len(marked), err
 }
