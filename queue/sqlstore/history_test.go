@@ -85,11 +85,30 @@ func history(t *testing.T, p place, jobs, tenants int) {
 	run(`update exportyard_job set held = 1, notice_at = 1, expires_at = 1, clean_at = 1 where state = 'completed' and ord > 600 and ord <= 2600`)
 	run(`insert into exportyard_run (schedule, number, nominal, manual, actor, outcome, job, reason_version, at)
 		select 1, seq, seq, 0, '', case when state = 'running' then 'started' else 'completed' end, id, 0, seq from exportyard_job where tenant = 't0'`)
+	schedules(run, tenants)
 	for _, statement := range later {
 		run(statement)
 	}
 	run("update exportyard_tenant set feed_due = 1 where tenant = 't0'")
 	run("vacuum analyze")
+}
+
+// schedules gives each tenant a schedule of ten runs, and t7 one of 5,000. 200 are due, and 200 behind the
+// platform's that all follow. The last runs of 2,000 have jobs that are active, and those
+// of 198 jobs that have ended.
+func schedules(run func(query string, args ...any), tenants int) {
+	run(`insert into exportyard_schedule (tenant, id, owner, follows, followed, settings_version, state, reason_version, failures, runs, version, created_at)
+		values ('', 'default', '', '', 0, 1, 'active', 0, 0, 0, 2, 1)`)
+	run(fmt.Sprintf(`insert into exportyard_schedule (tenant, id, owner, follows, followed, settings_version, state, reason_version, next_tick, due_at, last_tick, failures, runs, version, created_at)
+		select 't' || i, 'nightly', 'ann', 'default', case when i %% 100 = 0 and i < 20000 then 1 else 2 end, 1, 'active', 0, t.due, t.due, 1, 0, 10, 3, i
+		from generate_series(0, %d) i, lateral (select case when i < 200 then 1000 + i else 8000000000000000 + i end as due) t`, tenants-1))
+	run(`insert into exportyard_run (schedule, number, nominal, manual, actor, outcome, job, reason_version, at, ended_at)
+		select s.ord, n, n, 0, '', case when n < 10 then 'completed' when i between 1 and 2200 then 'started' else 'failed' end,
+		case when n < 10 or i not between 1 and 2200 then 'none' when i < 250 and i % 5 <> 0 then 'job-' || i else 'small-' || i end, 0, n, n
+		from exportyard_schedule s, lateral (select s.created_at as i) t, generate_series(1, 10) n where s.tenant not in ('', 't7')`)
+	run(`insert into exportyard_run (schedule, number, nominal, manual, actor, outcome, job, reason_version, at, ended_at)
+		select s.ord, n, n, 0, '', 'completed', 'none', 0, n, n from exportyard_schedule s, generate_series(1, 5000) n where s.tenant = 't7'`)
+	run(`update exportyard_schedule set runs = 5000 where tenant = 't7'`)
 }
 
 // A node is one of a plan's, as EXPLAIN tells it.
@@ -118,10 +137,12 @@ func (n node) each(do func(node)) {
 
 // mostTouched is how many rows any step of any statement below may look at: the pages
 // are of 50, one of them of two states, and a claim takes 16 parts. A claim with a limit
-// for all counts what is in flight, up to that.
+// for all counts what is in flight, up to that; and who looks for runs whose jobs have
+// ended looks at all that have not.
 const (
 	mostTouched = 260
 	mostInAll   = 2_500
+	mostOpen    = 2_500
 )
 
 // Each statement of a store with much history reads by an index, in the order that it
@@ -141,7 +162,7 @@ func TestPlansOfMuchHistory(t *testing.T) {
 	store, err := sqlstore.Open(t.Context(), db, p.Dialect, &sqlstore.Options{AuditKeys: keysOf(t, "a")})
 	require.NoError(t, err)
 	names := []string{}
-	for _, use := range slices.Concat(usesOfHistory, usesByOperators) {
+	for _, use := range slices.Concat(usesOfSchedules, usesOfHistory, usesByOperators) {
 		tap.arm(0, "", nil)
 		require.NoError(t, use.do(t, store), use.name)
 		tap.mu.Lock()
@@ -269,6 +290,57 @@ var usesOfHistory = []use{
 	}},
 }
 
+var usesOfSchedules = []use{
+	{"due schedules", func(t *testing.T, s *sqlstore.Store) error {
+		due, err := s.DueSchedules(t.Context(), 50)
+		require.NoError(t, err)
+		require.Len(t, due, 50)
+		kinds := map[queue.DueKind]int{}
+		for _, d := range due {
+			kinds[d.Kind]++
+		}
+		require.Len(t, kinds, 3)
+		return err
+	}},
+	{"schedules", func(t *testing.T, s *sqlstore.Store) error {
+		list, err := s.Schedules(t.Context(), "t7", "", 50)
+		require.Len(t, list, 1)
+		return err
+	}},
+	{"runs", func(t *testing.T, s *sqlstore.Store) error {
+		runs, err := s.Runs(t.Context(), "t7", "nightly", 4000, 50)
+		require.Len(t, runs, 50)
+		return err
+	}},
+	{"take a tick", func(t *testing.T, s *sqlstore.Store) error {
+		of, err := s.GetSchedule(t.Context(), "t7", "nightly")
+		require.NoError(t, err)
+		job := draft("of-a-tick")
+		job.Tenant = "t7"
+		_, run, err := s.TakeTick(t.Context(), queue.Tick{
+			Tenant: "t7", Schedule: "nightly", Version: of.Version, Nominal: of.NextTick, Next: of.NextTick.Add(time.Hour), Outcome: queue.RunStarted, Job: job,
+		}, auditOf("t7", "tick"))
+		require.Equal(t, int64(5001), run.Number)
+		return err
+	}},
+	{"end of a run", func(t *testing.T, s *sqlstore.Store) error {
+		_, _, err := s.EndRun(t.Context(), queue.RunEnd{Tenant: "t9", Schedule: "nightly", Number: 10}, nil)
+		return err
+	}},
+	{"change of a schedule", func(t *testing.T, s *sqlstore.Store) error {
+		_, err := s.ChangeSchedule(t.Context(), queue.ScheduleChange{Tenant: "t11", Schedule: "nightly", Version: 3, Event: queue.PauseSchedule}, nil)
+		return err
+	}},
+	{"create a schedule", func(t *testing.T, s *sqlstore.Store) error {
+		for range 2 {
+			if _, _, err := s.CreateSchedule(t.Context(), queue.Schedule{ID: "new", Tenant: "t7"}, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+}
+
 // reading looks at an inbox and counts what is unread in it.
 func reading(q queue.InboxQuery) func(*testing.T, *sqlstore.Store) error {
 	return func(t *testing.T, s *sqlstore.Store) error {
@@ -326,6 +398,9 @@ func checkPlan(t *testing.T, db *sql.DB, name string, s statement) {
 	most := mostTouched
 	if strings.HasPrefix(s.query, "select count(*) from (select 1 from exportyard_part") {
 		most = mostInAll
+	}
+	if strings.Contains(s.query, "r.outcome = 'started'") {
+		most = mostOpen
 	}
 	var steps []string
 	plans[0].Plan.each(func(n node) {

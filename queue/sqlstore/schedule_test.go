@@ -2,7 +2,6 @@ package sqlstore_test
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,35 +56,8 @@ func TestNoStatementAboutSchedulesScansOrSorts(t *testing.T) {
 	_, err = store.Runs(ctx, "acme", of.ID, 0, 10)
 	require.NoError(t, err)
 
-	tap.mu.Lock()
-	log := slices.Clone(tap.log)
-	tap.mu.Unlock()
-	seen := map[string]bool{}
-	for _, s := range log {
-		word := strings.Fields(strings.ToLower(s.query))[0]
-		if seen[s.query] || !slices.Contains([]string{"select", "insert", "update"}, word) {
-			continue
-		}
-		seen[s.query] = true
-		args := make([]any, len(s.args))
-		for i, a := range s.args {
-			args[i] = a.Value
-		}
-		rows, err := db.QueryContext(ctx, "explain query plan "+s.query, args...)
-		require.NoError(t, err)
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			active := strings.Contains(detail, "exportyard_run_open") || strings.HasSuffix(detail, "VALUES CLAUSE") || strings.Contains(detail, "CONSTANT ROW")
-			if strings.Contains(detail, "SCAN") && !active || strings.Contains(detail, "TEMP B-TREE") {
-				t.Errorf("%s\n  in %s", detail, s.query)
-			}
-		}
-		require.NoError(t, rows.Err())
-		require.NoError(t, rows.Close())
-	}
-	require.Greater(t, len(seen), 15, "too few statements were seen")
+	seen := explain(t, db, tap, func(_, detail string) bool { return strings.Contains(detail, "exportyard_run_open") })
+	require.Greater(t, seen, 15, "too few statements were seen")
 }
 
 // Each statement of a tick, of a run's end, and of a change goes wrong once in each way.
