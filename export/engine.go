@@ -13,6 +13,7 @@ import (
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/backoff"
 	"github.com/exportyard/exportyard/internal/clock"
+	"github.com/exportyard/exportyard/internal/formats"
 	"github.com/exportyard/exportyard/internal/instant"
 	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/internal/probe"
@@ -107,7 +108,7 @@ func (e *Engine) check(ctx context.Context, r Request) (problems, error) {
 	if err != nil {
 		return nil, &Error{Code: CodeUnavailable, Message: "the source's catalog did not answer", Hint: "try again in a moment", Retryable: true, Err: err}
 	}
-	r.pick(catalog, e.formatter(r.Format, r.Profile), &p)
+	r.pick(catalog, formats.Set(e.config.Formats).Find(r.Format, r.Profile), &p)
 	return p, nil
 }
 
@@ -243,7 +244,7 @@ func (e *Engine) requestOf(j queue.Job) (Request, format.Formatter, error) {
 	if err := decodePayload(j.Request, &r); err != nil {
 		return r, nil, err
 	}
-	f := e.formatter(r.Format, r.Profile)
+	f := formats.Set(e.config.Formats).Find(r.Format, r.Profile)
 	if f == nil {
 		return r, nil, &Error{Code: CodeUnknownFormat, Message: "this engine has no format " + r.Format, Hint: "run all engines of a store with the same formats"}
 	}

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/exportyard/exportyard/format"
 	"github.com/exportyard/exportyard/internal/calendar"
+	"github.com/exportyard/exportyard/internal/formats"
 	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/source"
 )
@@ -190,16 +190,7 @@ func (r Request) rangeSummary() string {
 	if err != nil {
 		loc = time.UTC
 	}
-	show := func(t time.Time, open string) string {
-		if t.IsZero() {
-			return open
-		}
-		if l := t.In(loc); l.Equal(calendar.Instant(calendar.Floor(calendar.Reading(t, loc), calendar.Day), loc)) {
-			return l.Format(time.DateOnly)
-		}
-		return t.In(loc).Format("2006-01-02 15:04:05")
-	}
-	return show(r.From, "the beginning") + " until " + show(r.To, "the end") + " " + r.Zone
+	return calendar.Text(r.From, r.To, loc) + " " + r.Zone
 }
 
 // problems collects everything that is wrong with a request.
@@ -273,10 +264,10 @@ func fitHint(from, to time.Time) string {
 }
 
 func (r Request) checkFormat(e *Engine, p *problems) {
-	f := e.formatter(r.Format, r.Profile)
+	f := formats.Set(e.config.Formats).Find(r.Format, r.Profile)
 	if f == nil {
-		p.add(CodeUnknownFormat, "format", "use one of "+strings.Join(e.formatNames(), ", "), "%q is not a format here", strings.TrimSuffix(r.Format+"/"+r.Profile, "/"))
-	} else if _, _, err := encoding(f, r.Compression); err != nil {
+		p.add(CodeUnknownFormat, "format", "use one of "+strings.Join(formats.Set(e.config.Formats).Names(), ", "), "%q is not a format here", strings.TrimSuffix(r.Format+"/"+r.Profile, "/"))
+	} else if _, _, err := formats.Encoding(f, r.Compression); err != nil {
 		p.add(CodeBadCompression, "compression", "use none, gzip or zstd where the format allows it", "%v", err)
 	}
 	switch r.Layout {
@@ -290,25 +281,6 @@ func (r Request) checkFormat(e *Engine, p *problems) {
 	}
 }
 
-// encoding resolves a format and a compression: the formatter to use, and the
-// codec to put around it.
-func encoding(f format.Formatter, c format.Compression) (format.Formatter, format.Compression, error) {
-	if c != "" && !c.Valid() {
-		return nil, "", fmt.Errorf("%q is not a compression", c)
-	}
-	if inner, ok := f.(format.Compressing); ok {
-		f, err := inner.WithCompression(c)
-		return f, format.None, err
-	}
-	if _, ok := f.(format.BlockFormatter); !ok && c != "" && c != format.None {
-		return nil, "", fmt.Errorf("%s cannot be compressed with %s", f.Info().Name, c)
-	}
-	if c == "" {
-		c = format.None
-	}
-	return f, c, nil
-}
-
 // layout resolves the empty Layout.
 func (r Request) layout(f format.Formatter) Layout {
 	if r.Layout != "" {
@@ -318,27 +290,4 @@ func (r Request) layout(f format.Formatter) Layout {
 		return Document
 	}
 	return Files
-}
-
-// formatter returns the format with that name, or nil.
-func (e *Engine) formatter(name, profile string) format.Formatter {
-	for _, f := range e.config.Formats {
-		if info := f.Info(); info.Name == name && (profile == "" || info.Profile == profile) {
-			return f
-		}
-	}
-	return nil
-}
-
-func (e *Engine) formatNames() []string {
-	var names []string
-	for _, f := range e.config.Formats {
-		info := f.Info()
-		if info.Profile != "" {
-			info.Name += " (" + info.Profile + ")"
-		}
-		names = append(names, info.Name)
-	}
-	slices.Sort(names)
-	return names
 }

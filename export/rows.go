@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 
+	"github.com/exportyard/exportyard/internal/formats"
 	"github.com/exportyard/exportyard/internal/place"
 	"github.com/exportyard/exportyard/internal/plan"
 	"github.com/exportyard/exportyard/internal/segment"
@@ -28,7 +29,7 @@ func (e *Engine) task(ctx context.Context, h *worker.Held) (*task, error) {
 		Level: c.Level, Workers: c.Workers, FileRows: c.FileRows, FileBytes: c.FileBytes, Document: req.Kind,
 		Progress: &h.Progress, Now: c.Now, Logger: c.Logger,
 	}
-	if m.Format, m.Codec, err = encoding(f, req.Compression); err != nil {
+	if m.Format, m.Codec, err = formats.Encoding(f, req.Compression); err != nil {
 		return nil, err
 	}
 	t := &task{Maker: m, request: req}

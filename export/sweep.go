@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/exportyard/exportyard/export/manifest"
 	"github.com/exportyard/exportyard/export/observe"
-	"github.com/exportyard/exportyard/internal/place"
+	"github.com/exportyard/exportyard/internal/cleaning"
 	"github.com/exportyard/exportyard/internal/redact"
 	"github.com/exportyard/exportyard/queue"
 	"github.com/exportyard/exportyard/sink"
@@ -219,46 +218,7 @@ func (e *Engine) removeObjects(ctx context.Context, j queue.Job, keep map[string
 	if err != nil {
 		return removed, left, err
 	}
-	for _, dir := range pl.Folders {
-		var gone observe.Orphans
-		gone, left, err = removeFolder(ctx, d.Sink, dir+"/", keep)
-		removed = removed.Plus(gone)
-		if err != nil {
-			return removed, left, err
-		}
-		// The job has ended: every unfinished writer here is too late.
-		if _, err := sink.Clean(ctx, d.Sink, dir+"/", e.config.Now().Add(24*time.Hour)); err != nil {
-			return removed, left, err
-		}
-	}
-	return removed, left, nil
-}
-
-// removeFolder deletes the objects of a folder but those to keep. A manifest goes
-// before its files: nobody may see one that is not true.
-func removeFolder(ctx context.Context, s sink.Sink, dir string, keep map[string]bool) (removed, left observe.Orphans, err error) {
-	var manifests, others []sink.Object
-	for o, err := range s.List(ctx, dir) {
-		switch {
-		case err != nil:
-			return removed, left, err
-		case keep[o.Key]:
-			continue
-		case place.IsManifest(o.Key):
-			manifests = append(manifests, o)
-		default:
-			others = append(others, o)
-		}
-		left = left.Plus(observe.Orphans{Objects: 1, Bytes: o.Size})
-	}
-	for _, o := range slices.Concat(manifests, others) {
-		if err := s.Delete(ctx, o.Key); err != nil {
-			return removed, left, err
-		}
-		one := observe.Orphans{Objects: 1, Bytes: o.Size}
-		removed, left = removed.Plus(one), left.Minus(one)
-	}
-	return removed, left, nil
+	return cleaning.Folders(ctx, d.Sink, pl.Folders, keep, e.config.Now())
 }
 
 // archive reads the manifest that a completed job names, proves that it is the

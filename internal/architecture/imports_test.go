@@ -110,6 +110,7 @@ var rooms = []room{
 		at: "internal/bench/...", own: []string{"..."},
 		outside: []string{pgx, parquet, "github.com/xuri/excelize/v2", "gonum.org/v1/plot"},
 	},
+	{at: "internal/cleaning", own: append([]string{"internal/*", "export/observe"}, contracts...)},
 	{at: "internal/cron", own: []string{"internal/calendar"}, outside: []string{gocron}},
 	{at: "internal/plan", own: append([]string{"internal/*", "export/manifest"}, contracts...)},
 	{at: "internal/seal", own: append([]string{"internal/*", "export/manifest"}, contracts...), outside: []string{xsync}},

@@ -196,3 +196,19 @@ func hourLayout(t time.Time, loc *time.Location) string {
 		return "2006-01-02T15-0700"
 	}
 }
+
+// Text says a half-open range as the clock of loc shows it: whole days as dates. A zero
+// bound is open.
+func Text(from, to time.Time, loc *time.Location) string {
+	show := func(t time.Time, open string) string {
+		if t.IsZero() {
+			return open
+		}
+		l := t.In(loc)
+		if l.Equal(Instant(Floor(Reading(t, loc), Day), loc)) {
+			return l.Format(time.DateOnly)
+		}
+		return l.Format("2006-01-02 15:04:05")
+	}
+	return show(from, "the beginning") + " until " + show(to, "the end")
+}
