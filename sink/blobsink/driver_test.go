@@ -104,6 +104,12 @@ func (w scriptedWriter) Close() (err error) {
 	return err
 }
 
+func scriptedSinkOf(t *testing.T, d driver.Bucket) *blobsink.Sink {
+	bucket := blob.NewBucket(d)
+	t.Cleanup(func() { require.NoError(t, bucket.Close()) })
+	return newSink(t, bucket, nil)
+}
+
 func scriptedSink(t *testing.T, d *scripted, opts *blobsink.Options) *blobsink.Sink {
 	bucket := blob.NewBucket(d)
 	t.Cleanup(func() { require.NoError(t, bucket.Close()) })

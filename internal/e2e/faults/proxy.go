@@ -139,7 +139,7 @@ func reset(w http.ResponseWriter) {
 // forward hands a request on, and breaks its answer.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, fault Fault) {
 	through := httputil.ReverseProxy{
-		Transport: p.transport,
+		Transport: p.transport, FlushInterval: -1, // half an answer is to arrive
 		Rewrite: func(out *httputil.ProxyRequest) {
 			out.SetURL(&url.URL{Scheme: "http", Host: "store"})
 			out.Out.Host = out.In.Host // it is part of the signature

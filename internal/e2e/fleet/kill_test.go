@@ -4,6 +4,8 @@ package fleet_test
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/exportyard/exportyard/internal/e2e/faults"
 	"github.com/exportyard/exportyard/internal/e2e/fleet"
 	"github.com/exportyard/exportyard/internal/e2e/server"
 )
@@ -87,4 +90,54 @@ func TestR5_RandomKills(t *testing.T) {
 	for _, p := range workers {
 		p.stop()
 	}
+}
+
+// R25: a worker is killed in the middle of an upload in parts. Another completes the
+// export, and what the store kept of the upload is thrown away.
+func TestR25_KilledInTheMiddleOfAnUpload(t *testing.T) {
+	t.Parallel()
+	_, dsn := server.StartPostgresPool(t)
+	y := newYard(t, dsn, 1, 1, 3*time.Minute)
+	y.exec("sqlite", y.Rows, `with recursive n(i) as (select 1 union all select i + 1 from n where i < 90)
+		insert into runs select i, 'tenant-0', hex(randomblob(200000)) from n`) // about 20 MB with gzip
+	y.open()
+	direct := y.Bucket
+	transport := direct.Transport()
+	proxy := faults.New(transport)
+	hanging := make(chan struct{}, 1)
+	proxy.Choose = func(_ int64, r *http.Request) faults.Fault {
+		if r.URL.Query().Get("partNumber") != "2" {
+			return faults.None
+		}
+		select {
+		case hanging <- struct{}{}:
+		default:
+		}
+		return faults.Timeout
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(func() {
+		front.CloseClientConnections()
+		front.Close()
+		transport.CloseIdleConnections()
+	})
+	y.Bucket.Endpoint = front.URL
+	victim := y.start(fleet.Role{})
+	y.Bucket = direct
+	y.feed(time.Now().Add(time.Minute))
+	select {
+	case <-hanging:
+	case <-y.ctx.Done():
+		require.Fail(t, "no upload in parts is begun")
+	}
+	victim.kill()
+	n := 0
+	for _, err := range y.uploads.List(y.ctx, "") {
+		require.NoError(t, err)
+		n++
+	}
+	require.Equal(t, 1, n, "unfinished uploads")
+	other := y.start(fleet.Role{})
+	y.settle()
+	other.stop()
 }
