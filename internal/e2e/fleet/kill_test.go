@@ -27,14 +27,14 @@ func TestR5_KillAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	require.GreaterOrEqual(t, len(fleet.Points), 25)
 	_, dsn := server.StartPostgresPool(t)
-	y := newYard(t, dsn, 6, 250, 5*time.Minute).open()
+	y := newYard(t, dsn, 6, 250, 12*time.Minute).open()
 	proved := y.watch()
 	for batch := range slices.Chunk(fleet.Points, 8) {
 		var victims []*process
 		for _, point := range batch {
 			victims = append(victims, y.start(fleet.Role{Die: point}))
 		}
-		y.feedFor(time.Minute, func() bool { return alive(victims) == 0 })
+		y.feedFor(4*time.Minute, func() bool { return alive(victims) == 0 })
 		for i, p := range victims {
 			require.Zero(t, alive([]*process{p}), "nobody dies %s", batch[i])
 			status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
