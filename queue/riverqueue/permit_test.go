@@ -162,10 +162,25 @@ func TestD13_UnusedPermitIsKept(t *testing.T) {
 	eventually(t, func() bool { return tries.Load() >= 2 }, "it is not tried again")
 	stop()
 	require.Equal(t, 1, count(t, pool, "state = 'available'"))
+	require.Equal(t, 1, count(t, pool, counted))
 	used := make(chan struct{})
 	serve(t, d, 1, func() (bool, error) { close(used); return false, nil })
 	<-used
-	eventually(t, func() bool { return count(t, pool, "state = 'completed'") == 1 }, "it does not end")
+	eventually(t, func() bool { return count(t, pool, counted) == 0 }, "it does not end")
+}
+
+// A host whose clock is fast brings permits for later: the next ring makes them good at once.
+func TestD13_PermitsOfAFastClock(t *testing.T) {
+	t.Parallel()
+	dsn := newDatabase(t)
+	pool := connect(t, dsn)
+	d, err := riverqueue.New(pool, &riverqueue.Options{MaxInFlight: 2})
+	require.NoError(t, err)
+	require.NoError(t, d.Ring(t.Context()))
+	execute(t, pool, "update exportyard_river.river_job set scheduled_at = now() + interval '1 hour'")
+	require.NoError(t, d.Ring(t.Context()))
+	require.Equal(t, 2, count(t, pool, "state = 'available' and scheduled_at <= now()"))
+	require.Equal(t, 2, count(t, pool, "true"))
 }
 
 // A host that stops waits for the permits in use.

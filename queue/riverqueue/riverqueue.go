@@ -160,11 +160,11 @@ type queried interface {
 }
 
 // short returns how many permits are to be brought. Those of hosts that are gone do not
-// count.
+// count, nor those for later, of a host whose clock is fast.
 func (d *Dispatcher) short(ctx context.Context, on queried) (int, error) {
 	var all, idle int
 	err := on.QueryRow(ctx, "select count(*), count(*) filter (where state <> 'running') from "+d.table+
-		" where queue = $1 and (state in ('available', 'scheduled', 'retryable', 'pending')"+
+		" where queue = $1 and (state in ('available', 'scheduled', 'retryable', 'pending') and scheduled_at <= now() + interval '1 s'"+
 		" or state = 'running' and attempted_at > now() - make_interval(secs => $2))",
 		d.options.Queue, d.options.Presence.Seconds()).Scan(&all, &idle)
 	if err != nil {
@@ -179,6 +179,9 @@ func (d *Dispatcher) bring(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", d.lock); err != nil {
 		return fmt.Errorf("lock permits: %w", err)
 	}
+	if err := d.due(ctx, tx); err != nil {
+		return err
+	}
 	short, err := d.short(ctx, tx)
 	if err != nil || short <= 0 {
 		return err
@@ -189,6 +192,15 @@ func (d *Dispatcher) bring(ctx context.Context, tx pgx.Tx) error {
 	}
 	if _, err := d.inserts.InsertManyFastTx(ctx, tx, more); err != nil {
 		return fmt.Errorf("insert permits: %w", err)
+	}
+	return d.due(ctx, tx)
+}
+
+// due makes permits good at once that River, which goes by its host's clock, made wait.
+func (d *Dispatcher) due(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "update "+d.table+" set scheduled_at = now() where queue = $1 and state = 'available' and scheduled_at > now()", d.options.Queue)
+	if err != nil {
+		return fmt.Errorf("set the time of permits: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (d *Dispatcher) Serve(ctx context.Context, hands int, use func() (worked bo
 	if err := d.check(ctx); err != nil {
 		return fmt.Errorf("riverqueue: serve: %w", err)
 	}
-	h := &host{dispatcher: d, use: use, held: make(map[int64]struct{})}
+	h := &host{dispatcher: d, use: use, stopping: ctx.Done(), held: make(map[int64]struct{})}
 	config := d.config()
 	config.Workers = river.NewWorkers()
 	if err := river.AddWorkerSafely(config.Workers, h); err != nil {
@@ -51,6 +51,7 @@ type host struct {
 	river.WorkerDefaults[permit]
 	dispatcher *Dispatcher
 	use        func() (bool, error)
+	stopping   <-chan struct{}
 
 	mu   sync.Mutex
 	held map[int64]struct{} // the jobs of permits that are in use
@@ -65,7 +66,7 @@ func (h *host) Timeout(job *river.Job[permit]) time.Duration {
 	return -1
 }
 
-// retryAfter is when a permit that could not be used is tried again, here or elsewhere.
+// retryAfter is how long a permit that could not be used stays before others may try.
 const retryAfter = time.Second
 
 // Work uses a permit. The part that it is good for ends by the store's word alone, so
@@ -76,7 +77,11 @@ func (h *host) Work(ctx context.Context, job *river.Job[permit]) error {
 	worked, err := h.use()
 	switch {
 	case err != nil:
-		return river.JobSnooze(retryAfter)
+		// Not by River's snoozing, which goes by this host's clock.
+		select {
+		case <-time.After(retryAfter):
+		case <-h.stopping:
+		}
 	case !worked:
 		return nil
 	}
@@ -87,7 +92,8 @@ func (h *host) Work(ctx context.Context, job *river.Job[permit]) error {
 	return nil
 }
 
-// succeed ends a permit that was good for a part, and brings what follows it.
+// succeed ends a permit that was good for a part, or may be elsewhere, and brings what
+// follows it.
 func (h *host) succeed(ctx context.Context, job *river.Job[permit]) error {
 	d := h.dispatcher
 	ctx, cancel := context.WithTimeout(ctx, ringTimeout)
