@@ -264,12 +264,12 @@ func TestObserverSeesADroppedPart(t *testing.T) {
 	j, err := h.Request(ctx, csvOfAll)
 	require.NoError(t, err)
 	gate <- struct{}{}
-	for range h.Watch(ctx, "acme", j.ID, time.Millisecond) {
-		if j, err = h.Get(ctx, "acme", j.ID); err != nil || j.Progress.PartsSealed > 0 {
+	for now, err := range h.Watch(ctx, "acme", j.ID, time.Millisecond) {
+		require.NoError(t, err)
+		if now.Progress.PartsSealed > 0 {
 			break
 		}
 	}
-	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(w.open()) > 1 }, 10*time.Second, time.Millisecond)
 	_, err = h.Cancel(ctx, "acme", j.ID, "ann")
 	require.NoError(t, err)

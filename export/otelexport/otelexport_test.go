@@ -205,7 +205,7 @@ func TestSpans(t *testing.T) {
 func texts(attrs []attribute.KeyValue) []string {
 	var out []string
 	for _, a := range attrs {
-		out = append(out, string(a.Key)+"="+a.Value.Emit())
+		out = append(out, string(a.Key)+"="+a.Value.String())
 	}
 	return out
 }
@@ -252,9 +252,16 @@ func TestR40_Labels(t *testing.T) {
 	t.Parallel()
 	tel := newTelescope(t)
 	for _, e := range []observe.Event{
-		observe.JobRequested{Job: job}, observe.JobRefused{Job: job, Code: "c"}, observe.JobStarted{Job: job}, observe.JobEnded{Job: job},
-		observe.JobExpired{Job: job}, observe.Downloaded{Job: job}, observe.PartEnded{Part: part}, observe.LeaseLost{Job: job},
-		observe.DeliveryEnded{Delivery: delivery}, observe.MessageGivenUp{Delivery: delivery},
+		observe.JobRequested{Job: job},
+		observe.JobRefused{Job: job, Code: "c"},
+		observe.JobStarted{Job: job},
+		observe.JobEnded{Job: job},
+		observe.JobExpired{Job: job},
+		observe.Downloaded{Job: job},
+		observe.PartEnded{Part: part},
+		observe.LeaseLost{Job: job},
+		observe.DeliveryEnded{Delivery: delivery},
+		observe.MessageGivenUp{Delivery: delivery},
 	} {
 		tel.Observe(tel.Begin(t.Context(), part), e)
 	}
@@ -271,8 +278,16 @@ func TestPageListsEveryMetric(t *testing.T) {
 	tel := newTelescope(t)
 	tel.Begin(t.Context(), part)
 	for _, e := range []observe.Event{
-		observe.JobRequested{}, observe.JobStarted{}, observe.JobEnded{}, observe.JobExpired{}, observe.Downloaded{}, observe.PartEnded{},
-		observe.LeaseLost{}, observe.SweepEnded{Gauges: &observe.Gauges{Counted: true}}, observe.DeliveryEnded{}, observe.MessageGivenUp{},
+		observe.JobRequested{},
+		observe.JobStarted{},
+		observe.JobEnded{},
+		observe.JobExpired{},
+		observe.Downloaded{},
+		observe.PartEnded{},
+		observe.LeaseLost{},
+		observe.SweepEnded{Gauges: &observe.Gauges{Counted: true}},
+		observe.DeliveryEnded{},
+		observe.MessageGivenUp{},
 	} {
 		tel.Observe(t.Context(), e)
 	}
