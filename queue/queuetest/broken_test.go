@@ -593,7 +593,7 @@ func TestR14_PlainStoreIsNotComplainedOf(t *testing.T) {
 
 func TestR14_EnoughRulesWithReasons(t *testing.T) {
 	t.Parallel()
-	reasons := queuetest.Reasons()
+	reasons := queuetest.Rules()
 	require.GreaterOrEqual(t, len(reasons), 60)
 	for rule, reason := range reasons {
 		require.NotEmpty(t, reason, rule)

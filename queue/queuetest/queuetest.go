@@ -10,6 +10,8 @@
 //			return queuetest.Harness{Store: store, Entries: store, Advance: clock.Advance}
 //		})
 //	}
+//
+// Whether the rules would notice a fault, [Check] shows with a store that has one.
 package queuetest
 
 import (
