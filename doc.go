@@ -20,8 +20,9 @@
 //     they are whole. Adapters: memsink, filesink, and blobsink as a module of its
 //     own. Suite: sinktest.
 //   - [github.com/exportyard/exportyard/queue]: the truth about jobs: states,
-//     leases, fences, audit and outbox. Adapters: memstore for tests, and sqlstore
-//     as a module of its own. Suite: queuetest.
+//     leases, fences, audit and outbox. Adapters: memstore for tests, sqlstore,
+//     and riverqueue, which spreads the work over hosts, as modules of their own.
+//     Suite: queuetest.
 //
 // [github.com/exportyard/exportyard/export] is the engine. It is the only room
 // that joins the other four, and the one that hosts call. Beside it,
@@ -31,7 +32,8 @@
 // webhooks, to people's inboxes and, by mailnotify, a module of its own, to their
 // mailboxes. [github.com/exportyard/exportyard/export/auditsource] makes a dataset of
 // its audit log, which [github.com/exportyard/exportyard/queue/chain] keeps from being
-// altered unseen.
+// altered unseen. What engines do, [github.com/exportyard/exportyard/export/observe]
+// tells an observer; otelexport, a module of its own, makes spans and metrics of it.
 //
 // # The way of an export
 //
