@@ -63,7 +63,8 @@ func explain(t *testing.T, db *sql.DB, tap *tap, allowed func(query, detail stri
 			var id, parent, unused int
 			var detail string
 			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
-			given := strings.HasSuffix(detail, "VALUES CLAUSE") || strings.Contains(detail, "CONSTANT ROW") || detail == "SCAN v" || detail == "SCAN f"
+			given := strings.HasSuffix(detail, "VALUES CLAUSE") || strings.Contains(detail, "CONSTANT ROW") || detail == "SCAN v" || detail == "SCAN f" ||
+				detail == "SCAN sqlite_master" // the catalog, which does not grow
 			if (strings.Contains(detail, "SCAN") && !given || strings.Contains(detail, "TEMP B-TREE")) && !allowed(s.query, detail) {
 				t.Errorf("%s\n  in %s", detail, s.query)
 			}
