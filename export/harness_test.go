@@ -150,6 +150,24 @@ func (h *house) wait(j *export.Job) *export.Job {
 	return j
 }
 
+// waitOut follows a job to its end and moves the clock on while none of its parts is in
+// work: those that wait for their time come, and no lease ends.
+func (h *house) waitOut(j *export.Job) *export.Job {
+	h.t.Helper()
+	ctx := context.Background()
+	require.Eventually(h.t, func() bool {
+		parts, err := h.store.Parts(ctx, j.Tenant, j.ID, -1, 1000)
+		require.NoError(h.t, err)
+		if !slices.ContainsFunc(parts, func(p queue.Part) bool { return p.State == queue.Leased }) {
+			h.clock.Advance(time.Second)
+		}
+		j, err = h.Get(ctx, j.Tenant, j.ID)
+		require.NoError(h.t, err)
+		return !j.State.Active()
+	}, time.Minute, time.Millisecond)
+	return j
+}
+
 // export makes a request and follows it to its end.
 func (h *house) export(r export.Request) *export.Job {
 	h.t.Helper()

@@ -93,11 +93,7 @@ func TestNewerPayloadsAreLeftAlone(t *testing.T) {
 			require.NoError(t, err)
 			require.Eventually(t, func() bool { return store.released.Load() > 0 }, 10*time.Second, time.Millisecond)
 			store.newer.Store(false)
-			require.Eventually(t, func() bool {
-				h.clock.Advance(time.Second) // leases go on; what was put back comes again after a minute
-				j, err = h.Get(t.Context(), "acme", j.ID)
-				return err == nil && !j.State.Active()
-			}, time.Minute, time.Millisecond)
+			j = h.waitOut(j) // what was put back comes again after a minute
 			require.Equal(t, export.Completed, j.State, "%v", j.Error)
 			require.Zero(t, store.others.Load(), "a part was not put back")
 			parts, err := store.Store.Parts(t.Context(), "acme", j.ID, -1, 100)

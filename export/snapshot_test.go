@@ -306,11 +306,7 @@ func TestD10_SnapshotLimit(t *testing.T) {
 	h.start()
 	j, err := h.Request(t.Context(), monthly)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // until the plan's delay is over
-		h.clock.Advance(10 * time.Second)
-		now, err := h.Get(t.Context(), j.Tenant, j.ID)
-		return err == nil && now.State == export.Completed
-	}, time.Minute, time.Millisecond)
+	require.Equal(t, export.Completed, h.waitOut(j).State)
 	m, err = h.Verify(t.Context(), j.Tenant, j.ID)
 	require.NoError(t, err)
 	require.Equal(t, "snapshot 1", m.AsOf.Snapshot)
@@ -324,11 +320,7 @@ func TestD10_SnapshotFails(t *testing.T) {
 	h.start()
 	j, err := h.Request(t.Context(), monthly)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		h.clock.Advance(time.Second)
-		now, err := h.Get(t.Context(), j.Tenant, j.ID)
-		return err == nil && now.State == export.Completed
-	}, time.Minute, time.Millisecond)
+	require.Equal(t, export.Completed, h.waitOut(j).State)
 	m, err := h.Verify(t.Context(), j.Tenant, j.ID)
 	require.NoError(t, err)
 	require.Equal(t, "snapshot 1", m.AsOf.Snapshot)
