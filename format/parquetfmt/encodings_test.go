@@ -118,13 +118,14 @@ func TestR16_ParquetEncodings(t *testing.T) {
 					}
 				}
 				require.NoError(t, b.SetLen(rows))
-				if tt.plain == nil {
-					tt.plain = tt.want
+				plain := tt.plain
+				if plain == nil {
+					plain = tt.want
 				}
 				for _, f := range []parquetfmt.Format{{}, {NoDelta: true}} {
 					file := writeFile(t, f, schema, b)
 					requireCells(t, texts(schema, b), readColumns(t, file, schema))
-					want := map[bool][]parquet.Encoding{false: tt.want, true: tt.plain}[f.NoDelta]
+					want := map[bool][]parquet.Encoding{false: tt.want, true: plain}[f.NoDelta]
 					require.Equal(t, [][]parquet.Encoding{want}, encodingsOf(t, file), "no delta: %v", f.NoDelta)
 				}
 			})
